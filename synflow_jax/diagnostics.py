@@ -1,0 +1,113 @@
+"""How much a mask keeps, in all and layer by layer."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from synflow_jax.checks import check_mask
+from synflow_jax.paths import named_leaves
+from synflow_jax.types import Mask, Params
+
+
+class LayerRow(NamedTuple):
+    """One prunable parameter: its name, shape, weights, weights kept, and kept / size."""
+
+    name: str
+    shape: tuple[int, ...]
+    size: int
+    kept: int
+    density: float
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """What a mask keeps of each prunable parameter; ``str`` draws it as text.
+
+    Attributes:
+        rows: one for each prunable parameter, in the order of ``jax.tree.leaves``.
+    """
+
+    rows: tuple[LayerRow, ...]
+
+    @property
+    def size(self) -> int:
+        """All prunable weights."""
+        return sum(row.size for row in self.rows)
+
+    @property
+    def kept(self) -> int:
+        """All prunable weights kept."""
+        return sum(row.kept for row in self.rows)
+
+    @property
+    def collapsed(self) -> tuple[str, ...]:
+        """Names of the layers with nothing left."""
+        return tuple(row.name for row in self.rows if row.size and not row.kept)
+
+    def __str__(self) -> str:
+        total = LayerRow("total", (), self.size, self.kept, _ratio(self.kept, self.size))
+        lines = [("layer", "shape", "size", "kept", "density")]
+        for row in (*self.rows, total):
+            shape = "x".join(map(str, row.shape))
+            lines.append((row.name, shape, f"{row.size:,}", f"{row.kept:,}", f"{row.density:.4g}"))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  "
+            f"{size:>{widths[2]}}  {kept:>{widths[3]}}  {density:>{widths[4]}}"
+            for name, shape, size, kept, density in lines
+        )
+
+
+def layer_table(mask: Mask, params: Params) -> LayerTable:
+    """Name, shape, size, kept weights and density of every prunable parameter.
+
+    Args:
+        mask: a pytree like ``params`` of booleans that broadcast against its leaves.
+        params: a pytree of arrays.
+
+    Raises:
+        ValueError: mask and params don't match; the leaf is named.
+        TypeError: a leaf of the mask isn't boolean.
+
+    >>> mask = {"dense": {"kernel": jnp.array([[True, False, False, False]])}}
+    >>> print(layer_table(mask, {"dense": {"kernel": jnp.ones((1, 4))}}))
+    layer         shape  size  kept  density
+    dense/kernel  1x4       4     1     0.25
+    total                   4     1     0.25
+    """
+    check_mask(mask, params)
+    rows = []
+    for (name, param), leaf in zip(named_leaves(params), jax.tree.leaves(mask), strict=True):
+        if jnp.ndim(leaf) == 0:
+            continue
+        shape = jnp.shape(param)
+        size = math.prod(shape)
+        copies = size // max(1, leaf.size)
+        kept = int(jnp.sum(leaf, dtype=jnp.int32)) * copies
+        rows.append(LayerRow(name, shape, size, kept, _ratio(kept, size)))
+    return LayerTable(tuple(rows))
+
+
+def density(mask: Mask, params: Params) -> float:
+    """Weights kept / weights, over the prunable parameters: 1 / compression.
+
+    Args:
+        mask: a pytree like ``params`` of booleans that broadcast against its leaves.
+        params: a pytree of arrays.
+
+    Raises:
+        ValueError: mask and params don't match; the leaf is named.
+        TypeError: a leaf of the mask isn't boolean.
+
+    >>> density({"kernel": jnp.array([[True, False]])}, {"kernel": jnp.ones((1, 2))})
+    0.5
+    """
+    table = layer_table(mask, params)
+    return _ratio(table.kept, table.size)
+
+
+def _ratio(kept: int, size: int) -> float:
+    return kept / size if size else 1.0

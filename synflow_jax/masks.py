@@ -1,0 +1,75 @@
+"""Masks: boolean pytrees that broadcast against their params."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from synflow_jax.checks import check_mask
+from synflow_jax.paths import leaf_name, named_leaves
+from synflow_jax.types import Mask, Params, Prunable
+
+
+def is_kernel(path: str, leaf: Any) -> bool:
+    """Whether a leaf has two or more dimensions, as the kernels of dense and convolutional layers
+    do and biases and normalization scales don't. The default of ``prunable``.
+
+    >>> is_kernel("dense/bias", jnp.zeros(3))
+    False
+    """
+    del path
+    return leaf.ndim >= 2
+
+
+def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
+    """The mask that keeps everything: full shape where ``prunable``, scalar ``True`` elsewhere.
+
+    Raises:
+        ValueError: nothing is prunable, or a parameter without dimensions is.
+
+    >>> full_mask({"kernel": jnp.zeros((1, 2)), "bias": jnp.zeros(2)})
+    {'bias': Array(True, dtype=bool), 'kernel': Array([[ True,  True]], dtype=bool)}
+    """
+
+    def leaf_mask(path: Any, leaf: Any) -> jax.Array:
+        name = leaf_name(path)
+        if not prunable(name, leaf):
+            return jnp.array(True)
+        if leaf.ndim == 0:
+            raise ValueError(
+                f"params leaf '{name}' is a scalar, which can't be told from an unprunable one in "
+                "a mask; let prunable(path, leaf) be False where leaf.ndim == 0"
+            )
+        return jnp.ones(leaf.shape, bool)
+
+    mask = jax.tree_util.tree_map_with_path(leaf_mask, params)
+    if not any(prunable_leaves(mask)):
+        shapes = {name: leaf.shape for name, leaf in named_leaves(params)}
+        raise ValueError(f"nothing is prunable among {shapes}; pass another prunable(path, leaf)")
+    return mask
+
+
+def prunable_leaves(mask: Mask) -> list[bool]:
+    """For each leaf in the order of ``jax.tree.leaves``, whether it's more than a scalar."""
+    return [jnp.ndim(leaf) > 0 for leaf in jax.tree.leaves(mask)]
+
+
+def apply_mask(mask: Mask, params: Params) -> Params:
+    """``params`` with exact zeros where ``mask`` is ``False``, also in place of inf and NaN.
+
+    Args:
+        mask: a pytree like ``params`` of booleans that broadcast against its leaves.
+        params: a pytree of arrays.
+
+    Returns:
+        A pytree like ``params``, dtypes kept.
+
+    Raises:
+        ValueError: mask and params don't match; the leaf is named.
+        TypeError: a leaf of the mask isn't boolean.
+
+    >>> apply_mask({"kernel": jnp.array([True, False])}, {"kernel": jnp.array([2.0, jnp.inf])})
+    {'kernel': Array([2., 0.], dtype=float32)}
+    """
+    check_mask(mask, params)
+    return jax.tree.map(lambda m, p: jnp.where(m, p, jnp.zeros_like(p)), mask, params)

@@ -1,0 +1,227 @@
+"""Pruning in rounds: score, keep the highest, repeat."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from synflow_jax.checks import check_compression, check_mask, check_params, check_rounds
+from synflow_jax.masks import full_mask, is_kernel, prunable_leaves
+from synflow_jax.paths import named_leaves
+from synflow_jax.schedules import exponential
+from synflow_jax.selection import global_top_k
+from synflow_jax.types import (
+    History,
+    Mask,
+    Params,
+    Prunable,
+    Schedule,
+    ScoreFn,
+    Scores,
+    Selection,
+)
+
+
+def prune(
+    score_fn: ScoreFn,
+    params: Params,
+    compression: float,
+    *,
+    batch: Any = None,
+    key: jax.Array | None = None,
+    rounds: int = 100,
+    schedule: Schedule = exponential,
+    select: Selection = global_top_k,
+    prunable: Prunable = is_kernel,
+    mask: Mask | None = None,
+) -> tuple[Mask, History]:
+    """A mask that keeps ``1 / compression`` of the prunable weights, found in ``rounds`` rounds.
+
+    In each round the weights still kept are scored with the others at zero, and the highest
+    scores stay (Tanaka et al. 2020, algorithm 1). Of N prunable weights a round keeps exactly
+    ``N - floor((1 - density) * N)``; equal scores are told apart by position, the first stay. All
+    rounds run in one compiled call, reused while score function, select, shapes and rounds stay.
+
+    After many rounds a float32 mask isn't the same on every platform: sums in another order swap
+    two nearly equal scores, and the difference grows from round to round. Such masks keep similar
+    numbers in each layer and are equally good; for equal ones score in float64.
+
+    Args:
+        score_fn: from `synflow`, `snip`, `grasp`, `magnitude`, `random`, or your own
+            ``score_fn(params, mask, batch, key) -> scores``.
+        params: a pytree of floating-point arrays.
+        compression: weights before / weights after, finite and at least 1.
+        batch: data for the score function, the same in every round.
+        key: a ``jax.random.key`` for the score function, folded with the round's number.
+        rounds: score-and-cut steps. The paper takes 100 for SynFlow and 1 for the others.
+        schedule: `exponential`, `linear`, or your own.
+        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
+        mask: an earlier mask to go on from. It then also says what is prunable; ``compression``
+            still counts from all prunable weights, and the schedule starts at the mask's density.
+
+    Returns:
+        The mask: params' structure, boolean leaves of full shape where prunable and scalar
+        ``True`` elsewhere; and a `History` with one row a round.
+
+    Raises:
+        ValueError: compression or rounds out of range, nothing prunable, mask and params don't
+            match or the mask keeps less already, batch or key missing, the score function fails,
+            or scores that aren't finite.
+        TypeError: a leaf of params or a score isn't floating-point, a mask's isn't boolean.
+
+    >>> params = {"kernel": jnp.array([[0.1, -0.4], [0.3, 0.2]]), "bias": jnp.zeros(2)}
+    >>> mask, history = prune(magnitude(), params, 2.0, rounds=1)
+    >>> mask["kernel"]
+    Array([[False,  True],
+           [ True, False]], dtype=bool)
+    >>> history.kept
+    Array([2], dtype=int32)
+    """
+    check_params(params)
+    start = start_mask(params, mask, prunable)
+    counts = round_counts(start, compression, rounds, schedule, select)
+    pruned, history = _prune_compiled(score_fn, params, start, counts, batch, key, select=select)
+    check_finite(history, start)
+    return pruned, history
+
+
+def prune_rounds(
+    score_fn: ScoreFn,
+    params: Params,
+    mask: Mask,
+    counts: jax.Array | np.ndarray,
+    batch: Any = None,
+    key: jax.Array | None = None,
+    *,
+    select: Selection = global_top_k,
+) -> tuple[Mask, History]:
+    """What `prune` compiles: pure, and works under ``jit``, ``vmap`` and sharding.
+
+    Args:
+        score_fn: scores the params under the mask of each round.
+        params: a pytree of floating-point arrays.
+        mask: where to start; leaves of full shape are pruned, scalar ones aren't.
+        counts: weights to keep, int32 of shape ``(rounds, groups)``, from `round_counts`.
+        batch: data for the score function.
+        key: a key for the score function, folded with the round's number.
+        select: which scores a round keeps.
+
+    Returns:
+        The mask and the `History`. Scores that aren't finite are recorded there, not refused.
+    """
+    structure = jax.tree.structure(mask)
+    prunable = prunable_leaves(mask)
+
+    def of_prunable(tree: Any) -> list[Any]:
+        return [leaf for leaf, p in zip(jax.tree.leaves(tree), prunable, strict=True) if p]
+
+    def with_layers(layers: list[jax.Array]) -> Mask:
+        given = iter(layers)
+        return structure.unflatten([next(given) if p else jnp.array(True) for p in prunable])
+
+    def step(layers: list[jax.Array], row: tuple[jax.Array, jax.Array]) -> tuple[Any, History]:
+        index, count = row
+        round_key = None if key is None else jax.random.fold_in(key, index)
+        scores = score_fn(params, with_layers(layers), batch, round_key)
+        check_scores(scores, params)
+        candidates = [jnp.where(m, s, -jnp.inf) for m, s in zip(layers, of_prunable(scores))]
+        finite = [jnp.all(jnp.isfinite(s) | ~m) for m, s in zip(layers, of_prunable(scores))]
+        # A group whose earlier mask keeps less than the row asks for has only -inf to add.
+        layers = [m & keep for m, keep in zip(layers, select.keep(candidates, count))]
+        kept = jnp.stack([jnp.sum(m, dtype=jnp.int32) for m in layers])
+        return layers, History(jnp.sum(kept), kept, jnp.stack(finite))
+
+    rows = (jnp.arange(len(counts)), jnp.asarray(counts, jnp.int32))
+    layers, history = lax.scan(step, of_prunable(mask), rows)
+    return with_layers(layers), history
+
+
+_prune_compiled = jax.jit(prune_rounds, static_argnums=0, static_argnames="select")
+
+
+def start_mask(params: Params, mask: Mask | None, prunable: Prunable) -> Mask:
+    """The mask of the first round: everything, or ``mask`` with full-shaped prunable leaves."""
+    if mask is None:
+        return full_mask(params, prunable)
+    check_mask(mask, params)
+    return jax.tree.map(
+        lambda m, p: jnp.broadcast_to(m, p.shape) if jnp.ndim(m) else jnp.array(True), mask, params
+    )
+
+
+def round_counts(
+    mask: Mask, compression: float, rounds: int, schedule: Schedule, select: Selection
+) -> np.ndarray:
+    """How many weights each round keeps, worked out on the host in float64.
+
+    Args:
+        mask: the mask of the first round, from `start_mask`.
+        compression: weights before / weights after.
+        rounds: number of rounds.
+        schedule: density by round.
+        select: gives the groups that are counted.
+
+    Returns:
+        int32 of shape ``(rounds, groups)``.
+    """
+    compression, rounds = check_compression(compression), check_rounds(rounds)
+    layers = [leaf for leaf in jax.tree.leaves(mask) if leaf.ndim]
+    sizes = [leaf.size for leaf in layers]
+    total, kept = sum(sizes), sum(int(jnp.sum(leaf, dtype=jnp.int32)) for leaf in layers)
+    if total >= 2**31:
+        raise ValueError(f"more than 2**31 - 1 prunable weights aren't supported, got {total:,}")
+    if compression * kept < total:
+        raise ValueError(
+            f"compression={compression:g} asks for {total / compression:,.0f} of {total:,} "
+            f"weights, but mask keeps only {kept:,}; pass compression >= {total / kept:g}"
+        )
+    densities = np.asarray(schedule(compression * kept / total, rounds), np.float64)
+    _check_densities(densities, rounds)
+    if kept < total:
+        densities = densities * (kept / total)
+        densities[-1] = schedule(compression, 1)[-1]
+    return select.counts(sizes, densities).astype(np.int32)
+
+
+def _check_densities(densities: np.ndarray, rounds: int) -> None:
+    falling = densities.shape == (rounds,) and np.all(np.diff(densities, prepend=1.0) <= 0)
+    if not falling or not densities[-1] > 0:
+        raise ValueError(
+            f"schedule must return {rounds} densities in (0, 1] that don't rise, got {densities}"
+        )
+
+
+def check_scores(scores: Scores, params: Params) -> None:
+    """A score function returned floating-point scores of the params' structure and shapes."""
+    if jax.tree.structure(scores) != jax.tree.structure(params):
+        raise ValueError(
+            "scores must have the structure of params, got "
+            f"{jax.tree.structure(scores)} for {jax.tree.structure(params)}"
+        )
+    for (name, score), param in zip(named_leaves(scores), jax.tree.leaves(params), strict=True):
+        if jnp.shape(score) != param.shape:
+            raise ValueError(
+                f"scores leaf '{name}' must have its parameter's shape {param.shape}, "
+                f"got {jnp.shape(score)}"
+            )
+        if not jnp.issubdtype(jnp.result_type(score), jnp.floating):
+            raise TypeError(
+                f"scores leaf '{name}' must be floating-point, got {jnp.result_type(score)}"
+            )
+
+
+def check_finite(history: History, mask: Mask) -> None:
+    """All scores were finite in every round (and every member of a sweep)."""
+    finite = np.asarray(history.finite)
+    if finite.all():
+        return
+    *member, round_, layer = np.argwhere(~finite)[0].tolist()
+    names = [name for name, leaf in named_leaves(mask) if leaf.ndim]
+    where = f"round {round_ + 1}" + (f" of sweep member {member[0]}" if member else "")
+    raise ValueError(
+        f"scores of leaf '{names[layer]}' aren't finite in {where}; look for inf or NaN in its "
+        "params and batch, or an overflow in the network (dtype=jnp.float64 reaches further)"
+    )

@@ -1,0 +1,7 @@
+"""Saliency scores: factories that each return a `synflow_jax.types.ScoreFn`."""
+
+from synflow_jax.scores.grasp import grasp as grasp
+from synflow_jax.scores.magnitude import magnitude as magnitude
+from synflow_jax.scores.random import random as random
+from synflow_jax.scores.snip import snip as snip
+from synflow_jax.scores.synflow import synflow as synflow

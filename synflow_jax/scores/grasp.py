@@ -1,0 +1,57 @@
+"""GraSP: how much a weight carries of the gradient's norm."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from synflow_jax.losses import checked_loss
+from synflow_jax.masks import apply_mask, prunable_leaves
+from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
+
+
+def grasp(loss_fn: LossFn) -> ScoreFn:
+    """Score ``w * (H g)``, with gradient g and Hessian H of the loss over the batch.
+
+    The highest scores are kept (Wang et al. 2020, equation 8, with the sign of its algorithm 2).
+    Both derivatives are with respect to the prunable weights alone; pruned ones are held at zero.
+    ``H g`` is one forward derivative of the reverse one; no Hessian is formed.
+
+    Args:
+        loss_fn: ``loss_fn(params, batch) -> scalar``; the paper divides the logits by 200, as
+            `cross_entropy(apply_fn, temperature=200.0)` does.
+
+    Returns:
+        A score function that needs a batch and no key; 0 for what isn't prunable.
+
+    >>> score_fn = grasp(lambda params, batch: jnp.sum(batch * params["kernel"] ** 2))
+    >>> params = {"kernel": jnp.array([[1.0, -2.0]])}
+    >>> mask = {"kernel": jnp.array([[True, True]])}
+    >>> score_fn(params, mask, jnp.array([[1.0, 3.0]]), None)["kernel"]  # g = 2bw, H = 2b
+    Array([[  4., 144.]], dtype=float32)
+    """
+
+    def score_fn(
+        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
+    ) -> Scores:
+        del key
+        checked = checked_loss("grasp", loss_fn)
+        leaves, structure = jax.tree.flatten(apply_mask(mask, params))
+        prunable = prunable_leaves(mask)
+
+        def merge(weights: list[jax.Array], others: list[jax.Array]) -> Params:
+            given = iter(weights)
+            return structure.unflatten(
+                [next(given) if p else other for p, other in zip(prunable, others, strict=True)]
+            )
+
+        def loss_of(weights: list[jax.Array]) -> jax.Array:
+            return checked(apply_mask(mask, merge(weights, leaves)), batch)
+
+        weights = [leaf for leaf, p in zip(leaves, prunable, strict=True) if p]
+        gradient_fn = jax.grad(loss_of)
+        _, product = jax.jvp(gradient_fn, (weights,), (gradient_fn(weights),))
+        scores = [w * h for w, h in zip(weights, product, strict=True)]
+        return merge(scores, [jnp.zeros_like(leaf) for leaf in leaves])
+
+    return score_fn

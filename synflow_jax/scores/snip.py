@@ -1,0 +1,38 @@
+"""SNIP: how much the loss feels a weight's connection."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from synflow_jax.losses import checked_loss
+from synflow_jax.masks import apply_mask
+from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
+
+
+def snip(loss_fn: LossFn) -> ScoreFn:
+    """Score ``|w * dL/dw|`` with L the loss over the batch (Lee et al. 2019, equation 5).
+
+    The paper's division by the scores' sum is left out: it changes no order.
+
+    Args:
+        loss_fn: ``loss_fn(params, batch) -> scalar``, such as `cross_entropy(apply_fn)`.
+
+    Returns:
+        A score function that needs a batch and no key.
+
+    >>> score_fn = snip(lambda params, batch: jnp.sum(batch * params["kernel"]))
+    >>> params, mask = {"kernel": jnp.array([[1.0, -2.0]])}, {"kernel": jnp.array(True)}
+    >>> score_fn(params, mask, jnp.array([[3.0, 4.0]]), None)["kernel"]
+    Array([[3., 8.]], dtype=float32)
+    """
+
+    def score_fn(
+        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
+    ) -> Scores:
+        del key
+        masked = apply_mask(mask, params)
+        gradient = jax.grad(checked_loss("snip", loss_fn))(masked, batch)
+        return jax.tree.map(lambda w, g: jnp.abs(w * g), masked, gradient)
+
+    return score_fn

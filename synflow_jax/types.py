@@ -1,0 +1,67 @@
+"""The types that the library's parts hand to each other."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+Params = Any
+"""A pytree of floating-point arrays."""
+
+Mask = Any
+"""A pytree like its params. Each leaf is boolean and broadcasts against its parameter: as many
+dimensions where the parameter is prunable, scalar ``True`` where it isn't. ``True`` keeps."""
+
+Scores = Any
+"""A pytree like its params, a number for each weight. The highest are kept."""
+
+ApplyFn = Callable[[Params, Any], Any]
+"""``apply_fn(params, inputs) -> outputs``, the network in inference mode."""
+
+LossFn = Callable[[Params, Any], jax.Array]
+"""``loss_fn(params, batch) -> scalar``, the mean loss over the batch."""
+
+Schedule = Callable[[float, int], np.ndarray]
+"""``schedule(compression, rounds) -> densities``, float64 of shape ``(rounds,)``."""
+
+Prunable = Callable[[str, Any], bool]
+"""``prunable(path, leaf) -> bool``; ``path`` is a name such as ``"conv1/kernel"``."""
+
+
+class ScoreFn(Protocol):
+    """Scores every weight of ``params`` under ``mask``; pure, not jitted."""
+
+    def __call__(
+        self, params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
+    ) -> Scores: ...
+
+
+class Selection(NamedTuple):
+    """A rule that says which scores a round keeps, as two functions.
+
+    Attributes:
+        counts: ``counts(sizes, densities)``: on the host, how many weights each round keeps in
+            each group of layers, an integer array with one row a round.
+        keep: ``keep(scores, row)``: on the device, the boolean masks of the scores to keep, given
+            one row of ``counts``. A score of ``-inf`` is never kept.
+    """
+
+    counts: Callable[[Sequence[int], np.ndarray], np.ndarray]
+    keep: Callable[[Sequence[jax.Array], jax.Array], list[jax.Array]]
+
+
+class History(NamedTuple):
+    """What happened in each round; the leading axis of every array is the round.
+
+    Attributes:
+        kept: prunable weights left after the round, int32 of shape ``(rounds,)``.
+        kept_by_layer: the same for each prunable leaf, in the order of ``jax.tree.leaves``,
+            int32 of shape ``(rounds, layers)``.
+        finite: whether all scores of a layer's remaining weights were finite, boolean of shape
+            ``(rounds, layers)``. `prune` raises where they weren't; its pure core records it.
+    """
+
+    kept: jax.Array
+    kept_by_layer: jax.Array
+    finite: jax.Array
