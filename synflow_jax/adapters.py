@@ -1,4 +1,4 @@
-"""``apply_fn`` and ``params`` of a Flax model, in inference mode. Importing this imports no Flax."""
+"""``apply_fn`` and ``params`` of a Flax model in inference mode. Importing this imports no Flax."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
     Raises:
         TypeError: not an NNX module.
 
+    >>> import jax.numpy as jnp
     >>> from flax import nnx
     >>> apply_fn, params = from_nnx(nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
     >>> apply_fn(params, jnp.ones((1, 3))).shape
@@ -62,10 +63,11 @@ def from_linen(
         TypeError: not a Linen module.
         ValueError: ``variables`` has no ``params``.
 
+    >>> import jax, jax.numpy as jnp
     >>> from flax import linen
-    >>> module = linen.Dense(2)
-    >>> apply_fn, params = from_linen(module, module.init(jax.random.key(0), jnp.ones((1, 3))))
-    >>> apply_fn(params, jnp.ones((1, 3))).shape
+    >>> module, x = linen.Dense(2), jnp.ones((1, 3))
+    >>> apply_fn, params = from_linen(module, module.init(jax.random.key(0), x))
+    >>> apply_fn(params, x).shape
     (1, 2)
     """
     from flax import linen

@@ -59,7 +59,9 @@ def check_mask(mask: Mask, params: Params) -> None:
                 f"mask leaf '{name}' must be boolean (True keeps), got {jnp.result_type(leaf)}"
             )
         shape, full = jnp.shape(leaf), jnp.shape(param)
-        fits = len(shape) == len(full) and all(a in (1, b) for a, b in zip(shape, full, strict=True))
+        fits = len(shape) == len(full) and all(
+            a in (1, b) for a, b in zip(shape, full, strict=True)
+        )
         if shape and not fits:
             raise ValueError(
                 f"mask leaf '{name}' has shape {shape}, which doesn't broadcast against its "

@@ -59,7 +59,7 @@ def keep_params_sparse(
         return SparseState(jax.tree.map(jnp.asarray, mask), inner.init(apply_mask(mask, params)))
 
     def update(
-        updates: optax.Updates, state: SparseState, params: Params | None = None, **extra: Any
+        updates: optax.Updates, state: Any, params: Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, SparseState]:
         if params is None:
             raise ValueError(

@@ -83,7 +83,9 @@ def prune(
     check_params(params)
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, rounds, schedule, select)
-    pruned, history = _prune_compiled(score_fn, params, start, counts, batch, key, select=select)
+    pruned, history = _compiled(
+        score_fn, params, start, counts, batch=batch, key=key, select=select
+    )
     check_finite(history, start)
     return pruned, history
 
@@ -93,9 +95,9 @@ def prune_rounds(
     params: Params,
     mask: Mask,
     counts: jax.Array | np.ndarray,
+    *,
     batch: Any = None,
     key: jax.Array | None = None,
-    *,
     select: Selection = global_top_k,
 ) -> tuple[Mask, History]:
     """What `prune` compiles: pure, and works under ``jit``, ``vmap`` and sharding.
@@ -127,10 +129,12 @@ def prune_rounds(
         round_key = None if key is None else jax.random.fold_in(key, index)
         scores = score_fn(params, with_layers(layers), batch, round_key)
         check_scores(scores, params)
-        candidates = [jnp.where(m, s, -jnp.inf) for m, s in zip(layers, of_prunable(scores))]
-        finite = [jnp.all(jnp.isfinite(s) | ~m) for m, s in zip(layers, of_prunable(scores))]
-        # A group whose earlier mask keeps less than the row asks for has only -inf to add.
-        layers = [m & keep for m, keep in zip(layers, select.keep(candidates, count))]
+        scored = list(zip(layers, of_prunable(scores), strict=True))
+        finite = [jnp.all(jnp.isfinite(s) | ~m) for m, s in scored]
+        candidates = [jnp.where(m, s, -jnp.inf) for m, s in scored]
+        # Where an earlier mask keeps less of a group than the row asks for, -inf would fill up.
+        kept_scores = select.keep(candidates, count)
+        layers = [m & keep for m, keep in zip(layers, kept_scores, strict=True)]
         kept = jnp.stack([jnp.sum(m, dtype=jnp.int32) for m in layers])
         return layers, History(jnp.sum(kept), kept, jnp.stack(finite))
 
@@ -139,7 +143,7 @@ def prune_rounds(
     return with_layers(layers), history
 
 
-_prune_compiled = jax.jit(prune_rounds, static_argnums=0, static_argnames="select")
+_compiled = jax.jit(prune_rounds, static_argnames=("score_fn", "select"))
 
 
 def start_mask(params: Params, mask: Mask | None, prunable: Prunable) -> Mask:

@@ -65,8 +65,15 @@ def sweep(
     member = params if params_axis is None else _member_shapes(params, params_axis, members)
     start = start_mask(member, mask, prunable)
     counts = np.stack([round_counts(start, c, rounds, schedule, select) for c in compressions])
-    masks, histories = _sweep_compiled(
-        score_fn, params, start, counts, batch, keys, params_axis=params_axis, select=select
+    masks, histories = _compiled(
+        score_fn,
+        params,
+        start,
+        counts,
+        batch=batch,
+        keys=keys,
+        params_axis=params_axis,
+        select=select,
     )
     check_finite(histories, start)
     return masks, histories
@@ -76,20 +83,20 @@ def _sweep(
     score_fn: ScoreFn,
     params: Params,
     mask: Mask,
-    counts: jax.Array,
+    counts: jax.Array | np.ndarray,
+    *,
     batch: Any,
     keys: jax.Array | None,
-    *,
     params_axis: int | None,
     select: Selection,
 ) -> tuple[Mask, History]:
-    def one(params: Params, counts: jax.Array, key: jax.Array | None) -> tuple[Mask, History]:
-        return prune_rounds(score_fn, params, mask, counts, batch, key, select=select)
+    def one(params: Params, count: Any, key: jax.Array | None) -> tuple[Mask, History]:
+        return prune_rounds(score_fn, params, mask, count, batch=batch, key=key, select=select)
 
     return jax.vmap(one, (params_axis, 0, None if keys is None else 0))(params, counts, keys)
 
 
-_sweep_compiled = jax.jit(_sweep, static_argnums=0, static_argnames=("params_axis", "select"))
+_compiled = jax.jit(_sweep, static_argnames=("score_fn", "params_axis", "select"))
 
 
 def _member_shapes(params: Params, params_axis: int, members: int) -> Params:

@@ -1,7 +1,7 @@
 """The types that the library's parts hand to each other."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -29,12 +29,8 @@ Prunable = Callable[[str, Any], bool]
 """``prunable(path, leaf) -> bool``; ``path`` is a name such as ``"conv1/kernel"``."""
 
 
-class ScoreFn(Protocol):
-    """Scores every weight of ``params`` under ``mask``; pure, not jitted."""
-
-    def __call__(
-        self, params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
-    ) -> Scores: ...
+ScoreFn = Callable[[Params, Mask, Any, jax.Array | None], Scores]
+"""``score_fn(params, mask, batch, key) -> scores`` of the weights kept by ``mask``; pure."""
 
 
 class Selection(NamedTuple):

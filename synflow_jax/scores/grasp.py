@@ -31,9 +31,7 @@ def grasp(loss_fn: LossFn) -> ScoreFn:
     Array([[  4., 144.]], dtype=float32)
     """
 
-    def score_fn(
-        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
-    ) -> Scores:
+    def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del key
         checked = checked_loss("grasp", loss_fn)
         leaves, structure = jax.tree.flatten(apply_mask(mask, params))

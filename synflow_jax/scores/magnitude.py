@@ -20,9 +20,7 @@ def magnitude() -> ScoreFn:
     Array([[1., 2.]], dtype=float32)
     """
 
-    def score_fn(
-        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
-    ) -> Scores:
+    def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
         return jax.tree.map(jnp.abs, apply_mask(mask, params))
 

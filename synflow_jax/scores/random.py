@@ -20,9 +20,7 @@ def random() -> ScoreFn:
     (1, 2)
     """
 
-    def score_fn(
-        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
-    ) -> Scores:
+    def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del mask, batch
         if key is None:
             raise ValueError("random scores need a key, got key=None; pass key=jax.random.key(0)")

@@ -27,9 +27,7 @@ def snip(loss_fn: LossFn) -> ScoreFn:
     Array([[3., 8.]], dtype=float32)
     """
 
-    def score_fn(
-        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
-    ) -> Scores:
+    def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del key
         masked = apply_mask(mask, params)
         gradient = jax.grad(checked_loss("snip", loss_fn))(masked, batch)

@@ -10,7 +10,9 @@ from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params, ScoreFn, Scores
 
 
-def synflow(apply_fn: ApplyFn, inputs: Any, *, dtype: jax.typing.DTypeLike | None = None) -> ScoreFn:
+def synflow(
+    apply_fn: ApplyFn, inputs: Any, *, dtype: jax.typing.DTypeLike | None = None
+) -> ScoreFn:
     """Score ``|w| * dR/d|w|``, with R the sum of ``apply_fn(|params|, inputs)``.
 
     With all parameters in absolute value and nonnegative inputs the network is linear in each of
@@ -43,11 +45,9 @@ def synflow(apply_fn: ApplyFn, inputs: Any, *, dtype: jax.typing.DTypeLike | Non
     def flow(params: Params) -> jax.Array:
         outputs = called("apply_fn", apply_fn, params, _cast(inputs, dtype))
         check_float_output("apply_fn", outputs)
-        return sum(jnp.sum(leaf) for leaf in jax.tree.leaves(outputs))
+        return jax.tree.reduce(jnp.add, jax.tree.map(jnp.sum, outputs))
 
-    def score_fn(
-        params: Params, mask: Mask, batch: Any = None, key: jax.Array | None = None, /
-    ) -> Scores:
+    def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
         magnitudes = jax.tree.map(jnp.abs, _cast(apply_mask(mask, params), dtype))
         return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))

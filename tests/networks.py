@@ -1,0 +1,51 @@
+"""Small networks and data for the tests, in plain JAX."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import synflow_jax as sf
+from synflow_jax.types import ScoreFn
+
+SIZES = (6, 5, 4, 3)
+
+
+def dense_params(seed: int = 0, *, biases: bool = False, dtype: Any = jnp.float32) -> Any:
+    keys = jax.random.split(jax.random.key(seed), len(SIZES) - 1)
+    layers = {}
+    for i, key in enumerate(keys):
+        kernel = jax.random.normal(key, SIZES[i : i + 2], dtype)
+        layers[f"dense{i}"] = {"kernel": kernel}
+        if biases:
+            layers[f"dense{i}"]["bias"] = jnp.full(SIZES[i + 1], 0.1, dtype)
+    return layers
+
+
+def dense_apply(params: Any, x: jax.Array) -> jax.Array:
+    for i, layer in enumerate(params.values()):
+        x = x if i == 0 else jax.nn.relu(x)
+        x = x @ layer["kernel"]
+        if "bias" in layer:
+            x = x + layer["bias"].reshape(1, -1)
+    return x
+
+
+def dense_batch(dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
+    rng = np.random.default_rng(1)
+    return jnp.asarray(rng.normal(size=(8, SIZES[0])), dtype), jnp.arange(8) % SIZES[-1]
+
+
+def all_score_fns(apply_fn: Any = dense_apply, inputs: Any = None) -> dict[str, ScoreFn]:
+    inputs = jnp.ones((1, SIZES[0])) if inputs is None else inputs
+    return {
+        "synflow": sf.synflow(apply_fn, inputs),
+        "snip": sf.snip(sf.cross_entropy(apply_fn)),
+        "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=200.0)),
+        "magnitude": sf.magnitude(),
+        "random": sf.random(),
+    }
+
+
+METHODS = sorted(all_score_fns())

@@ -1,0 +1,92 @@
+"""Flax models become apply_fn and params, in inference mode and untouched."""
+
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen, nnx
+
+import synflow_jax as sf
+
+X = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
+
+
+class NnxModel(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.conv = nnx.Conv(3, 8, (3, 3), rngs=rngs)
+        self.norm = nnx.BatchNorm(8, rngs=rngs)
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.dense = nnx.Linear(8, 5, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = self.dropout(nnx.relu(self.norm(self.conv(x))))
+        return self.dense(x.mean((1, 2)))
+
+
+class LinenModel(linen.Module):
+    @linen.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        x = linen.Conv(8, (3, 3))(x)
+        x = linen.BatchNorm(use_running_average=not train)(x)
+        x = linen.Dropout(0.5, deterministic=not train)(linen.relu(x))
+        return linen.Dense(5)(x.mean((1, 2)))
+
+
+pytestmark = pytest.mark.usefixtures("others_promote")
+
+
+def test_nnx_inference_mode_and_model_unchanged() -> None:
+    model = NnxModel(nnx.Rngs(0))
+    model(X)
+    before = jax.tree.map(jnp.copy, nnx.state(model))
+    apply_fn, params = sf.from_nnx(model)
+    outputs = apply_fn(params, X)
+    np.testing.assert_array_equal(outputs, apply_fn(params, X))
+    mask, _ = sf.prune(sf.synflow(apply_fn, jnp.ones((1, 8, 8, 3))), params, 10.0)
+    chex.assert_trees_all_equal(nnx.state(model), before)
+    assert not model.norm.use_running_average
+    assert not model.dropout.deterministic
+    model.eval()
+    np.testing.assert_allclose(outputs, model(X), rtol=1e-6)
+    assert sf.layer_table(mask, params).rows[0].name == "conv/kernel"
+
+
+def test_linen_inference_mode() -> None:
+    module = LinenModel()
+    variables = module.init(jax.random.key(0), X, train=False)
+    apply_fn, params = sf.from_linen(module, variables, train=False)
+    np.testing.assert_array_equal(apply_fn(params, X), module.apply(variables, X, train=False))
+    mask, history = sf.prune(sf.synflow(apply_fn, jnp.ones((1, 8, 8, 3))), params, 10.0)
+    assert history.kept[-1] == 26
+    assert mask["Conv_0"]["kernel"].shape == (3, 3, 3, 8)
+
+
+def test_the_two_flax_interfaces_agree() -> None:
+    model, module = NnxModel(nnx.Rngs(0)), LinenModel()
+    nnx_fn, nnx_params = sf.from_nnx(model)
+    variables = module.init(jax.random.key(0), X, train=False)
+    params: Any = {
+        "Conv_0": nnx.to_pure_dict(nnx_params["conv"]),
+        "BatchNorm_0": nnx.to_pure_dict(nnx_params["norm"]),
+        "Dense_0": nnx.to_pure_dict(nnx_params["dense"]),
+    }
+    linen_fn, _ = sf.from_linen(module, variables, train=False)
+    np.testing.assert_allclose(linen_fn(params, X), nnx_fn(nnx_params, X), rtol=1e-5, atol=1e-6)
+    ones = jnp.ones((1, 8, 8, 3))
+    nnx_mask, _ = sf.prune(sf.synflow(nnx_fn, ones), nnx_params, 10.0, rounds=1)
+    linen_mask, _ = sf.prune(sf.synflow(linen_fn, ones), params, 10.0, rounds=1)
+    np.testing.assert_array_equal(
+        nnx.to_pure_dict(nnx_mask)["conv"]["kernel"], linen_mask["Conv_0"]["kernel"]
+    )
+
+
+def test_refused() -> None:
+    with pytest.raises(TypeError, match=r"flax\.nnx\.Module, got Dense"):
+        sf.from_nnx(linen.Dense(3))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match=r"flax\.linen\.Module, got Linear"):
+        sf.from_linen(nnx.Linear(2, 2, rngs=nnx.Rngs(0)), {})  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="'params' collection"):
+        sf.from_linen(linen.Dense(3), {"batch_stats": {}})

@@ -1,0 +1,199 @@
+"""What every score function has in common, each against NumPy by hand, and conservation."""
+
+import itertools
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from networks import METHODS, all_score_fns, dense_apply, dense_batch, dense_params
+
+import synflow_jax as sf
+
+KEY = jax.random.key(3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_structure_kept(method: str) -> None:
+    params = dense_params(biases=True)
+    scores = jax.jit(all_score_fns()[method])(params, sf.full_mask(params), dense_batch(), KEY)
+    chex.assert_trees_all_equal_shapes_and_dtypes(scores, params)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_jit_equals_no_jit(method: str) -> None:
+    with jax.enable_x64(True):
+        params, batch = dense_params(biases=True, dtype=jnp.float64), dense_batch(jnp.float64)
+        score_fn, mask = all_score_fns()[method], sf.full_mask(params)
+        plain = score_fn(params, mask, batch, KEY)
+        jitted = jax.jit(score_fn)(params, mask, batch, KEY)
+        chex.assert_trees_all_close(jitted, plain, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_vmap_equals_loop(method: str) -> None:
+    with jax.enable_x64(True):
+        seeds = [dense_params(seed, biases=True, dtype=jnp.float64) for seed in (0, 1)]
+        mask, batch = sf.full_mask(seeds[0]), dense_batch(jnp.float64)
+        score_fn = jax.jit(all_score_fns()[method])
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
+        batched = jax.vmap(score_fn, (0, None, None, None))(stacked, mask, batch, KEY)
+        loop = [score_fn(params, mask, batch, KEY) for params in seeds]
+        expected = jax.tree.map(lambda *leaves: jnp.stack(leaves), *loop)
+        chex.assert_trees_all_close(batched, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_second_call_compiles_nothing(method: str) -> None:
+    score_fn = all_score_fns()[method]
+    traced = 0
+
+    def counted(params: Any, mask: Any, batch: Any, key: Any) -> Any:
+        nonlocal traced
+        traced += 1
+        return score_fn(params, mask, batch, key)
+
+    for seed, compression in [(0, 2.0), (1, 3.0), (2, 10.0)]:
+        sf.prune(counted, dense_params(seed), compression, batch=dense_batch(), key=KEY, rounds=2)
+        assert traced == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pruned_weights_dont_matter(method: str) -> None:
+    params = dense_params()
+    score_fn = jax.jit(all_score_fns()[method])
+    mask, _ = sf.prune(sf.magnitude(), params, 2.0, rounds=1)
+    junk = jax.tree.map(lambda m, p: jnp.where(m, p, 1e3), mask, params)
+    kept = jax.tree.map(
+        lambda m, s: jnp.where(m, s, 0), mask, score_fn(params, mask, dense_batch(), KEY)
+    )
+    other = jax.tree.map(
+        lambda m, s: jnp.where(m, s, 0), mask, score_fn(junk, mask, dense_batch(), KEY)
+    )
+    chex.assert_trees_all_equal(kept, other)
+
+
+# A network x -> relu(x A) B by hand.
+A = np.array([[1.0, -2.0, 0.5], [-0.5, 1.5, 2.0]])
+B = np.array([[2.0, -1.0], [0.5, 1.0], [-3.0, 0.25]])
+X = np.array([[1.0, -1.0], [0.5, 2.0], [-2.0, 1.0], [0.3, 0.1]])
+LABELS = np.array([0, 1, 1, 0])
+
+
+def two_layers(params: Any, x: Any) -> Any:
+    return jax.nn.relu(x @ params["a"]) @ params["b"]
+
+
+def by_hand_synflow() -> dict[str, np.ndarray]:
+    first, second, ones = np.abs(A), np.abs(B), np.ones(2)
+    flow_in, flow_out = ones @ first, second @ np.ones(2)
+    return {"a": first * np.outer(ones, flow_out), "b": second * np.outer(flow_in, np.ones(2))}
+
+
+def by_hand_gradient(a: np.ndarray, b: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
+    hidden = X @ a
+    logits = np.maximum(hidden, 0) @ b / temperature
+    exp = np.exp(logits - logits.max(1, keepdims=True))
+    error = exp / exp.sum(1, keepdims=True)
+    error[np.arange(len(X)), LABELS] -= 1
+    error /= len(X) * temperature
+    return {
+        "a": X.T @ ((error @ b.T) * (hidden > 0)),
+        "b": np.maximum(hidden, 0).T @ error,
+    }
+
+
+def by_hand_snip() -> dict[str, np.ndarray]:
+    gradient = by_hand_gradient(A, B, 1.0)
+    return {"a": np.abs(A * gradient["a"]), "b": np.abs(B * gradient["b"])}
+
+
+def by_hand_grasp() -> dict[str, np.ndarray]:
+    # The Hessian times the gradient as a central difference of gradients.
+    g, step = by_hand_gradient(A, B, 200.0), 1e-3
+    ahead = by_hand_gradient(A + step * g["a"], B + step * g["b"], 200.0)
+    behind = by_hand_gradient(A - step * g["a"], B - step * g["b"], 200.0)
+    product = {name: (ahead[name] - behind[name]) / (2 * step) for name in g}
+    return {"a": A * product["a"], "b": B * product["b"]}
+
+
+BY_HAND = {
+    "synflow": by_hand_synflow,
+    "snip": by_hand_snip,
+    "grasp": by_hand_grasp,
+    "magnitude": lambda: {"a": np.abs(A), "b": np.abs(B)},
+}
+
+
+@pytest.mark.parametrize("method", sorted(BY_HAND))
+def test_by_hand(method: str) -> None:
+    with jax.enable_x64(True):
+        params = {"a": jnp.asarray(A), "b": jnp.asarray(B)}
+        score_fn = jax.jit(all_score_fns(two_layers, jnp.ones((1, 2)))[method])
+        batch = (jnp.asarray(X), jnp.asarray(LABELS))
+        scores = score_fn(params, sf.full_mask(params), batch, KEY)
+        for name, expected in BY_HAND[method]().items():
+            scale = np.abs(expected).max()
+            np.testing.assert_allclose(scores[name] / scale, expected / scale, atol=1e-7)
+
+
+def test_random_scores_are_uniform_and_independent() -> None:
+    params = {"a": jnp.zeros((300, 100), jnp.bfloat16), "b": jnp.zeros((300, 100))}
+    scores = sf.random()(params, sf.full_mask(params), None, KEY)
+    a, b = np.asarray(scores["a"]).ravel(), np.asarray(scores["b"]).ravel()
+    for leaf in (a, b):
+        assert abs(leaf.mean() - 0.5) < 5 / np.sqrt(12 * leaf.size)
+        assert abs(leaf.var() - 1 / 12) < 5 * np.sqrt(1 / 180 / leaf.size)
+        assert len(np.unique(leaf)) > 0.99 * leaf.size
+    assert abs(np.corrcoef(a, b)[0, 1]) < 5 / np.sqrt(a.size)
+
+
+def layer_sums(scores: Any) -> np.ndarray:
+    return np.array([float(jnp.sum(leaf)) for leaf in jax.tree.leaves(scores)])
+
+
+def unit_sums(scores: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scores in and out of each hidden unit, layer by layer."""
+    kernels = [np.asarray(leaf) for leaf in jax.tree.leaves(scores)]
+    return [(a.sum(0), b.sum(1)) for a, b in itertools.pairwise(kernels)]
+
+
+def flow(params: Any) -> float:
+    return float(jnp.sum(dense_apply(jax.tree.map(jnp.abs, params), jnp.ones((1, 6)))))
+
+
+def test_synflow_is_conserved() -> None:
+    with jax.enable_x64(True):
+        params = dense_params(dtype=jnp.float64)
+        scores = all_score_fns()["synflow"](params, sf.full_mask(params), None, None)
+        np.testing.assert_allclose(layer_sums(scores), flow(params), rtol=1e-12)
+        for incoming, outgoing in unit_sums(scores):
+            np.testing.assert_allclose(incoming, outgoing, rtol=1e-12)
+
+
+def test_synflow_is_conserved_while_pruning() -> None:
+    with jax.enable_x64(True):
+        params = dense_params(dtype=jnp.float64)
+        score_fn = all_score_fns()["synflow"]
+        mask, _ = sf.prune(score_fn, params, 3.0, rounds=10)
+        scores = score_fn(params, mask, None, None)
+        np.testing.assert_allclose(
+            layer_sums(scores), flow(sf.apply_mask(mask, params)), rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize("method", ["snip", "grasp", "magnitude"])
+def test_others_are_not_conserved(method: str) -> None:
+    with jax.enable_x64(True):
+        params = dense_params(dtype=jnp.float64)
+        scores = jax.jit(all_score_fns()[method])(
+            params, sf.full_mask(params), dense_batch(jnp.float64), None
+        )
+        sums = np.abs(layer_sums(scores))
+        assert sums.max() > 1.05 * sums.min()
+        assert any(
+            np.abs(incoming - outgoing).max() > 0.05 * np.abs(incoming).max()
+            for incoming, outgoing in unit_sums(scores)
+        )

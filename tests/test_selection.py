@@ -1,0 +1,95 @@
+"""The k highest scores, exactly, against NumPy's stable sort."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import synflow_jax as sf
+from synflow_jax.selection import top_k
+
+# Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
+TINY, LARGE = 1.1754944e-38, 3.4028235e38
+VALUES = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, TINY, -TINY, LARGE, -LARGE]),
+    st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False),
+)
+SHAPES = st.sampled_from([(0,), (1,), (7,), (3, 5), (2, 1, 4), (2, 0)])
+
+
+@st.composite
+def leaves_and_k(draw: st.DrawFn) -> tuple[list[np.ndarray], int]:
+    shapes = draw(st.lists(SHAPES, min_size=1, max_size=4))
+    leaves = [draw(npst.arrays(np.float32, shape, elements=VALUES)) for shape in shapes]
+    return leaves, draw(st.integers(0, sum(leaf.size for leaf in leaves)))
+
+
+def highest(leaves: list[np.ndarray], k: int) -> list[np.ndarray]:
+    flat = np.concatenate([leaf.ravel() for leaf in leaves])
+    keep = np.zeros(flat.size, bool)
+    keep[np.argsort(-flat, kind="stable")[:k]] = True
+    ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
+    return [k.reshape(leaf.shape) for k, leaf in zip(np.split(keep, ends), leaves, strict=True)]
+
+
+jitted = jax.jit(top_k)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@settings(deadline=None, max_examples=60)
+@given(case=leaves_and_k())
+def test_against_numpy(case: tuple[list[np.ndarray], int], dtype: str) -> None:
+    leaves, k = case
+    with jax.enable_x64(dtype == "float64"):
+        kept = jitted([jnp.asarray(leaf, dtype) for leaf in leaves], k)
+        for ours, theirs in zip(kept, highest(leaves, k), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("k", [0, 1, 70_000, 131_072, 300_000])
+@pytest.mark.parametrize("ties", [False, True])
+def test_large_and_small_arrays_together(k: int, ties: bool) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [(200_000,), (3,), (50, 70), (90_000,), (5_000,), (3_000,)]
+    leaves = [rng.normal(size=size).astype(np.float32) for size in sizes]
+    if ties:
+        leaves = [np.round(leaf) for leaf in leaves]
+    for ours, theirs in zip(jitted(leaves, k), highest(leaves, k), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_all_equal_keeps_the_first() -> None:
+    kept = jitted([jnp.ones(3000), jnp.ones((100, 100))], 3500)
+    np.testing.assert_array_equal(
+        np.flatnonzero(np.concatenate([m.ravel() for m in kept])), range(3500)
+    )
+
+
+def test_bfloat16_scores_rank_with_float32_ones() -> None:
+    kept = jitted([jnp.array([1.0, 3.0], jnp.bfloat16), jnp.array([2.0, 0.0])], 2)
+    np.testing.assert_array_equal(np.stack(kept), [[False, True], [True, False]])
+
+
+def test_under_vmap() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.round(rng.normal(size=(3, 500)), 1).astype(np.float32)
+    ks = np.array([0, 33, 500], np.int32)
+    (kept,) = jax.vmap(top_k)([jnp.asarray(scores)], ks)
+    for row, k, ours in zip(scores, ks.tolist(), kept, strict=True):
+        np.testing.assert_array_equal(ours, highest([row], k)[0])
+
+
+@pytest.mark.slow
+def test_hundred_million_scores_with_ties() -> None:
+    size = 140_000_000
+    scores = jnp.floor(jax.random.uniform(jax.random.key(0), (size,)) * 1e6)
+    (count,) = sf.global_top_k.counts([size], np.array([0.01]))[:, 0]
+    assert count == 1_400_000
+    (kept,) = jitted([scores], count)
+    assert int(jnp.sum(kept, dtype=jnp.int32)) == count
+    assert float(jnp.min(jnp.where(kept, scores, jnp.inf))) >= float(
+        jnp.max(jnp.where(kept, -jnp.inf, scores))
+    )
