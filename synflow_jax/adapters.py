@@ -24,8 +24,9 @@ def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
         TypeError: not an NNX module.
 
     >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> from flax import nnx
-    >>> apply_fn, params = from_nnx(nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
+    >>> apply_fn, params = sf.from_nnx(nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
     >>> apply_fn(params, jnp.ones((1, 3))).shape
     (1, 2)
     """
@@ -63,10 +64,12 @@ def from_linen(
         TypeError: not a Linen module.
         ValueError: ``variables`` has no ``params``.
 
-    >>> import jax, jax.numpy as jnp
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> from flax import linen
     >>> module, x = linen.Dense(2), jnp.ones((1, 3))
-    >>> apply_fn, params = from_linen(module, module.init(jax.random.key(0), x))
+    >>> apply_fn, params = sf.from_linen(module, module.init(jax.random.key(0), x))
     >>> apply_fn(params, x).shape
     (1, 2)
     """

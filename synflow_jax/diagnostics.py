@@ -72,8 +72,10 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
         ValueError: mask and params don't match; the leaf is named.
         TypeError: a leaf of the mask isn't boolean.
 
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> mask = {"dense": {"kernel": jnp.array([[True, False, False, False]])}}
-    >>> print(layer_table(mask, {"dense": {"kernel": jnp.ones((1, 4))}}))
+    >>> print(sf.layer_table(mask, {"dense": {"kernel": jnp.ones((1, 4))}}))
     layer         shape  size  kept  density
     dense/kernel  1x4       4     1     0.25
     total                   4     1     0.25
@@ -102,7 +104,9 @@ def density(mask: Mask, params: Params) -> float:
         ValueError: mask and params don't match; the leaf is named.
         TypeError: a leaf of the mask isn't boolean.
 
-    >>> density({"kernel": jnp.array([[True, False]])}, {"kernel": jnp.ones((1, 2))})
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> sf.density({"kernel": jnp.array([[True, False]])}, {"kernel": jnp.ones((1, 2))})
     0.5
     """
     table = layer_table(mask, params)

@@ -24,7 +24,9 @@ def cross_entropy(apply_fn: ApplyFn, temperature: float = 1.0) -> LossFn:
     Raises:
         ValueError: temperature isn't positive.
 
-    >>> loss_fn = cross_entropy(lambda params, inputs: inputs @ params)
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> loss_fn = sf.cross_entropy(lambda params, inputs: inputs @ params)
     >>> loss_fn(jnp.zeros((3, 2)), (jnp.ones((4, 3)), jnp.array([0, 1, 1, 0])))
     Array(0.6931472, dtype=float32)
     """

@@ -14,7 +14,9 @@ def is_kernel(path: str, leaf: Any) -> bool:
     """Whether a leaf has two or more dimensions, as the kernels of dense and convolutional layers
     do and biases and normalization scales don't. The default of ``prunable``.
 
-    >>> is_kernel("dense/bias", jnp.zeros(3))
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> sf.is_kernel("dense/bias", jnp.zeros(3))
     False
     """
     del path
@@ -27,7 +29,9 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
     Raises:
         ValueError: nothing is prunable, or a parameter without dimensions is.
 
-    >>> full_mask({"kernel": jnp.zeros((1, 2)), "bias": jnp.zeros(2)})
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> sf.full_mask({"kernel": jnp.zeros((1, 2)), "bias": jnp.zeros(2)})
     {'bias': Array(True, dtype=bool), 'kernel': Array([[ True,  True]], dtype=bool)}
     """
 
@@ -68,7 +72,9 @@ def apply_mask(mask: Mask, params: Params) -> Params:
         ValueError: mask and params don't match; the leaf is named.
         TypeError: a leaf of the mask isn't boolean.
 
-    >>> apply_mask({"kernel": jnp.array([True, False])}, {"kernel": jnp.array([2.0, jnp.inf])})
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> sf.apply_mask({"kernel": jnp.array([True, False])}, {"kernel": jnp.array([2.0, jnp.inf])})
     {'kernel': Array([2., 0.], dtype=float32)}
     """
     check_mask(mask, params)

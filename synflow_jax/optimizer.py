@@ -45,8 +45,11 @@ def keep_params_sparse(
         ValueError: in ``init``, mask and params don't match; in ``update``, no params are passed.
         TypeError: in ``init``, a leaf of the mask isn't boolean.
 
+    >>> import jax.numpy as jnp
+    >>> import optax
+    >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([1.0, 2.0])}
-    >>> tx = keep_params_sparse(optax.adamw(0.1), {"kernel": jnp.array([True, False])})
+    >>> tx = sf.keep_params_sparse(optax.adamw(0.1), {"kernel": jnp.array([True, False])})
     >>> state = tx.init(params)
     >>> updates, state = tx.update({"kernel": jnp.ones(2)}, state, params)
     >>> optax.apply_updates(params, updates)["kernel"][1]

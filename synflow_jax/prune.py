@@ -72,8 +72,10 @@ def prune(
             or scores that aren't finite.
         TypeError: a leaf of params or a score isn't floating-point, a mask's isn't boolean.
 
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([[0.1, -0.4], [0.3, 0.2]]), "bias": jnp.zeros(2)}
-    >>> mask, history = prune(magnitude(), params, 2.0, rounds=1)
+    >>> mask, history = sf.prune(sf.magnitude(), params, 2.0, rounds=1)
     >>> mask["kernel"]
     Array([[False,  True],
            [ True, False]], dtype=bool)

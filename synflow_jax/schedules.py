@@ -21,7 +21,8 @@ def exponential(compression: float, rounds: int) -> np.ndarray:
     Returns:
         Densities in (0, 1], float64 of shape ``(rounds,)``.
 
-    >>> exponential(100.0, 2)
+    >>> import synflow_jax as sf
+    >>> sf.exponential(100.0, 2)
     array([0.1 , 0.01])
     """
     # Python's power, not NumPy's: NumPy's vectorized one differs in the last bit by processor.
@@ -40,7 +41,8 @@ def linear(compression: float, rounds: int) -> np.ndarray:
     Returns:
         Densities in (0, 1], float64 of shape ``(rounds,)``.
 
-    >>> linear(100.0, 2)
+    >>> import synflow_jax as sf
+    >>> sf.linear(100.0, 2)
     array([0.505, 0.01 ])
     """
     return 1.0 - (1.0 - 1.0 / compression) * (np.arange(1, rounds + 1) / rounds)
@@ -52,6 +54,7 @@ def kept_counts(size: int, densities: Sequence[float] | np.ndarray) -> np.ndarra
     Returns:
         int64 of shape ``(rounds,)``; exact for any size below 2**53.
 
+    >>> from synflow_jax.schedules import kept_counts
     >>> kept_counts(1000, [0.1, 0.0155])
     array([100,  16])
     """

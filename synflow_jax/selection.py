@@ -59,6 +59,8 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
         One boolean array for each array of scores; exactly ``k`` elements are ``True``. Of equal
         scores the first are kept: earlier arrays first, then row by row.
 
+    >>> import jax.numpy as jnp
+    >>> from synflow_jax.selection import top_k
     >>> top_k([jnp.array([3.0, -1.0]), jnp.array([[2.0, 3.0]])], 2)
     [Array([ True, False], dtype=bool), Array([[False,  True]], dtype=bool)]
     """

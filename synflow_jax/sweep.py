@@ -51,8 +51,10 @@ def sweep(
             that differ.
         TypeError: as in `prune`.
 
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([[0.1, -0.4], [0.3, 0.2]])}
-    >>> masks, histories = sweep(magnitude(), params, [1.0, 2.0, 4.0], rounds=1)
+    >>> masks, histories = sf.sweep(sf.magnitude(), params, [1.0, 2.0, 4.0], rounds=1)
     >>> masks["kernel"].sum(axis=(1, 2))
     Array([4, 2, 1], dtype=int32)
     """

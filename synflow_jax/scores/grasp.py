@@ -24,7 +24,9 @@ def grasp(loss_fn: LossFn) -> ScoreFn:
     Returns:
         A score function that needs a batch and no key; 0 for what isn't prunable.
 
-    >>> score_fn = grasp(lambda params, batch: jnp.sum(batch * params["kernel"] ** 2))
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> score_fn = sf.grasp(lambda params, batch: jnp.sum(batch * params["kernel"] ** 2))
     >>> params = {"kernel": jnp.array([[1.0, -2.0]])}
     >>> mask = {"kernel": jnp.array([[True, True]])}
     >>> score_fn(params, mask, jnp.array([[1.0, 3.0]]), None)["kernel"]  # g = 2bw, H = 2b

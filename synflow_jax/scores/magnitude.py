@@ -15,8 +15,10 @@ def magnitude() -> ScoreFn:
     Returns:
         A score function that needs neither batch nor key.
 
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([[1.0, -2.0]])}
-    >>> magnitude()(params, {"kernel": jnp.array(True)}, None, None)["kernel"]
+    >>> sf.magnitude()(params, {"kernel": jnp.array(True)}, None, None)["kernel"]
     Array([[1., 2.]], dtype=float32)
     """
 

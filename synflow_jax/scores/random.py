@@ -14,8 +14,11 @@ def random() -> ScoreFn:
     Returns:
         A score function that needs a key and no batch.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.ones((1, 2))}
-    >>> scores = random()(params, {"kernel": jnp.array(True)}, None, jax.random.key(0))
+    >>> scores = sf.random()(params, {"kernel": jnp.array(True)}, None, jax.random.key(0))
     >>> scores["kernel"].shape
     (1, 2)
     """

@@ -21,7 +21,9 @@ def snip(loss_fn: LossFn) -> ScoreFn:
     Returns:
         A score function that needs a batch and no key.
 
-    >>> score_fn = snip(lambda params, batch: jnp.sum(batch * params["kernel"]))
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> score_fn = sf.snip(lambda params, batch: jnp.sum(batch * params["kernel"]))
     >>> params, mask = {"kernel": jnp.array([[1.0, -2.0]])}, {"kernel": jnp.array(True)}
     >>> score_fn(params, mask, jnp.array([[3.0, 4.0]]), None)["kernel"]
     Array([[3., 8.]], dtype=float32)

@@ -35,8 +35,10 @@ def synflow(
         ValueError: when called, ``apply_fn`` fails on the inputs.
         TypeError: when called, the outputs aren't floating-point.
 
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([[1.0, -2.0], [3.0, 4.0]])}
-    >>> score_fn = synflow(lambda params, inputs: inputs @ params["kernel"], jnp.ones((1, 2)))
+    >>> score_fn = sf.synflow(lambda params, inputs: inputs @ params["kernel"], jnp.ones((1, 2)))
     >>> score_fn(params, {"kernel": jnp.array(True)}, None, None)["kernel"]
     Array([[1., 2.],
            [3., 4.]], dtype=float32)
