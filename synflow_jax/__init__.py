@@ -1,9 +1,11 @@
 """Prune neural networks at initialization: SynFlow and its field, as pure functions for JAX."""
 
+from synflow_jax import homogeneous as homogeneous
 from synflow_jax.adapters import from_linen as from_linen
 from synflow_jax.adapters import from_nnx as from_nnx
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
+from synflow_jax.linear_rules import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
 from synflow_jax.masks import full_mask as full_mask
@@ -14,6 +16,7 @@ from synflow_jax.prune import prune_rounds as prune_rounds
 from synflow_jax.prune import round_counts as round_counts
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
+from synflow_jax.scores import flow as flow
 from synflow_jax.scores import grasp as grasp
 from synflow_jax.scores import magnitude as magnitude
 from synflow_jax.scores import random as random

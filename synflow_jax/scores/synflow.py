@@ -1,63 +1,152 @@
 """SynFlow: how much of the network's flow passes through a weight."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from synflow_jax.checks import called, check_float_output
+from synflow_jax.homogeneous import linear_outputs
 from synflow_jax.masks import apply_mask
+from synflow_jax.scaled import Scaled, total
 from synflow_jax.types import ApplyFn, Mask, Params, ScoreFn, Scores
 
 
-def synflow(
-    apply_fn: ApplyFn, inputs: Any, *, dtype: jax.typing.DTypeLike | None = None
-) -> ScoreFn:
-    """Score ``|w| * dR/d|w|``, with R the sum of ``apply_fn(|params|, inputs)``.
+class Flow(NamedTuple):
+    """The value ``mantissa * 2 ** exponent``, which may lie beyond a float's range.
 
-    With all parameters in absolute value and nonnegative inputs the network is linear in each of
-    its layers, and R is the sum over all paths from input to output of the products of their
-    weights. A weight's score is the part of R that passes through it. Without biases the scores
-    of every layer, and of every hidden unit's incoming and outgoing weights, add up to R
+    Attributes:
+        mantissa: floating-point scalar.
+        exponent: int32 scalar.
+    """
+
+    mantissa: jax.Array
+    exponent: jax.Array
+
+    @property
+    def log2(self) -> jax.Array:
+        """Logarithm to base 2; -inf where no path is left."""
+        return jnp.log2(self.mantissa) + self.exponent.astype(self.mantissa.dtype)
+
+
+def synflow(
+    apply_fn: ApplyFn,
+    inputs: Any,
+    *,
+    dtype: jax.typing.DTypeLike | None = None,
+    biases: bool = True,
+) -> ScoreFn:
+    """Score ``|w| * dR/d|w|``, with R the sum of the linear network's outputs.
+
+    The linear network is the network with all parameters in absolute value on nonnegative
+    inputs, where a ReLU or any other activation that stands for the positive part is the
+    identity. R is the sum over all paths from input to output of the products of their weights,
+    and a weight's score is the part of R that passes through it. Without biases the scores of
+    every layer, and of every hidden unit's incoming and outgoing weights, add up to R
     (Tanaka et al. 2020, equation 2 and theorem 1).
+
+    R grows by the layer and soon leaves a float's range. Intermediate values are therefore held
+    as mantissa * 2 ** exponent, and the scores come out divided by one common power of two: they
+    are finite at any depth, and their order is exact.
 
     Args:
         apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
-        inputs: a batch of one with the shape of the network's input, such as
+        inputs: a batch of one with the shape of the network's input, nonnegative, such as
             ``jnp.ones((1, 32, 32, 3))``, which is the paper's.
         dtype: floating-point type to compute in; the params' own by default. ``jnp.float64``
             (with x64 enabled) gives the same masks after many rounds on every platform.
+        biases: whether biases, BatchNorm shifts and running means (all that is added to the
+            flow) take part, in absolute value, as in the paper's program. They start paths inside
+            the network: R is then more than the scores of a layer add up to. With ``False`` they
+            are left out of the linear network and conservation is exact.
 
     Returns:
         A score function that needs neither batch nor key.
 
     Raises:
-        ValueError: when called, ``apply_fn`` fails on the inputs.
+        ValueError: inputs are negative somewhere; when called, ``apply_fn`` fails on them.
         TypeError: when called, the outputs aren't floating-point.
+        NonHomogeneousError: when called, the network isn't linear once everything is nonnegative.
+            A ValueError that names the operation and its line.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([[1.0, -2.0], [3.0, 4.0]])}
     >>> score_fn = sf.synflow(lambda params, inputs: inputs @ params["kernel"], jnp.ones((1, 2)))
-    >>> score_fn(params, {"kernel": jnp.array(True)}, None, None)["kernel"]
-    Array([[1., 2.],
-           [3., 4.]], dtype=float32)
+    >>> scores = score_fn(params, {"kernel": jnp.array(True)}, None, None)["kernel"]
+    >>> scores / scores.max()
+    Array([[0.25, 0.5 ],
+           [0.75, 1.  ]], dtype=float32)
     """
-
-    def flow(params: Params) -> jax.Array:
-        outputs = called("apply_fn", apply_fn, params, _cast(inputs, dtype))
-        check_float_output("apply_fn", outputs)
-        return jax.tree.reduce(jnp.add, jax.tree.map(jnp.sum, outputs))
+    _check_inputs(inputs)
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
-        magnitudes = jax.tree.map(jnp.abs, _cast(apply_mask(mask, params), dtype))
-        return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))
+        magnitudes = _magnitudes(apply_mask(mask, params), dtype)
+        gradient = jax.grad(lambda m: _total(apply_fn, m, inputs, dtype, biases).mantissa)
+        return jax.tree.map(jnp.multiply, magnitudes, gradient(magnitudes))
 
     return score_fn
 
 
-def _cast(tree: Any, dtype: jax.typing.DTypeLike | None) -> Any:
+def flow(
+    apply_fn: ApplyFn,
+    params: Params,
+    inputs: Any,
+    *,
+    dtype: jax.typing.DTypeLike | None = None,
+    biases: bool = True,
+) -> Flow:
+    """R, the sum of the linear network's outputs (Tanaka et al. 2020, equation 2).
+
+    Args:
+        apply_fn: as in `synflow`, and so are inputs, dtype and biases.
+        params: a pytree of floating-point arrays; mask them first for the flow that is left.
+
+    Returns:
+        R as ``mantissa * 2 ** exponent``, with its ``log2``.
+
+    Raises:
+        ValueError: as in `synflow`, and so are TypeError and NonHomogeneousError.
+
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> def deep(params, x):
+    ...     for _ in range(100):
+    ...         x = x @ params
+    ...     return x
+    >>> sf.flow(deep, jnp.full((4, 4), -16.0), jnp.ones((1, 4))).log2  # (4 * 16) ** 100 * 4
+    Array(602., dtype=float32)
+    """
+    _check_inputs(inputs)
+    result = _total(apply_fn, _magnitudes(params, dtype), inputs, dtype, biases)
+    return Flow(result.mantissa, result.exponent)
+
+
+def _total(apply_fn: ApplyFn, magnitudes: Params, inputs: Any, dtype: Any, biases: bool) -> Scaled:
+    def checked(params: Params, inputs: Any) -> Any:
+        outputs = called("apply_fn", apply_fn, params, inputs)
+        check_float_output("apply_fn", outputs)
+        return outputs
+
+    return total(linear_outputs(checked, magnitudes, _cast(inputs, dtype), biases=biases))
+
+
+def _magnitudes(params: Params, dtype: Any) -> Params:
+    return jax.tree.map(jnp.abs, _cast(params, dtype))
+
+
+def _cast(tree: Any, dtype: Any) -> Any:
     if dtype is None:
         return tree
     return jax.tree.map(lambda x: jnp.asarray(x, dtype), tree)
+
+
+def _check_inputs(inputs: Any) -> None:
+    for leaf in jax.tree.leaves(inputs):
+        if not isinstance(leaf, jax.core.Tracer) and not np.all(np.asarray(leaf) >= 0):
+            raise ValueError(
+                f"inputs must be nonnegative, got a smallest value of {np.min(leaf):g}; "
+                "the paper's are jnp.ones(shape)"
+            )

@@ -1,0 +1,249 @@
+"""The linear network behind a network: its flow, finite at any depth.
+
+With nonnegative weights and inputs every positively homogeneous activation is the identity, and
+the network is linear in each of its layers. Here a function's jaxpr is interpreted as that linear
+network, each intermediate value held as mantissa * 2 ** exponent. What has no place in a linear
+network is refused with its line in the user's source.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Primitive, Var
+
+from synflow_jax.linear_rules import (
+    RULES,
+    Coefficient,
+    NonHomogeneousError,
+    Rule,
+    Site,
+    Value,
+    coefficient,
+    flow_of,
+    literal,
+)
+from synflow_jax.scaled import Scaled, joined_exponent, normalized
+
+
+def _code(fn: Callable[..., Any]) -> tuple[str, str]:
+    code = inspect.unwrap(getattr(fn, "fun", fn)).__code__
+    return code.co_filename, code.co_name
+
+
+# Functions whose every step stands for the positive part, known by their place in the source:
+# some are inlined where they are called and leave no name.
+_ACTIVATIONS = {
+    _code(fn)
+    for fn in (
+        jax.nn.celu,
+        jax.nn.elu,
+        jax.nn.gelu,
+        jax.nn.hard_silu,
+        jax.nn.leaky_relu,
+        jax.nn.mish,
+        jax.nn.relu,
+        jax.nn.relu6,
+        jax.nn.selu,
+        jax.nn.silu,
+        jax.nn.softplus,
+    )
+}
+
+
+def register(primitive: Primitive, rule: Rule) -> None:
+    """Says what an operation does in the linear network, for all later calls.
+
+    Args:
+        primitive: a JAX primitive, such as ``jax.extend.core.primitives.square_p``.
+        rule: ``rule(site, *values)`` with a `Site` and, for each operand, a ``Scaled`` (part of
+            the flow) or a ``Coefficient``; returns a ``Scaled``, or a list for several results.
+            It's called only if an operand is part of the flow.
+    """
+    RULES[primitive.name] = rule
+
+
+def register_activation(fn: Callable[..., Any]) -> None:
+    """Says that ``fn(x)`` stands for the positive part of x: the identity in the linear network.
+
+    All that ``fn`` does itself must serve the activation of one array, as in ``jax.nn.gelu``.
+
+    Args:
+        fn: a Python function, or one under ``jax.jit``.
+
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> def shifted_swish(x):
+    ...     return x / (1 + jnp.exp(-2 * x))
+    >>> sf.homogeneous.register_activation(shifted_swish)
+    >>> weight = jnp.array([[3.0, -4.0]])
+    >>> sf.flow(lambda w, x: shifted_swish(x @ w), weight, jnp.ones((1, 1))).log2
+    Array(2.807355, dtype=float32)
+    """
+    _ACTIVATIONS.add(_code(fn))
+
+
+def linear_outputs(
+    fn: Callable[[Any, Any], Any], params: Any, inputs: Any, *, biases: bool
+) -> list[Scaled]:
+    """The outputs of the linear network of ``fn(params, inputs)``.
+
+    Args:
+        fn: a function of two pytrees of arrays.
+        params: nonnegative arrays.
+        inputs: nonnegative arrays.
+        biases: whether what is added to the flow takes part; in absolute value.
+
+    Returns:
+        The leaves of the outputs, each a mantissa and an exponent.
+
+    Raises:
+        NonHomogeneousError: ``fn`` isn't a linear network with activations.
+    """
+    closed = jax.make_jaxpr(fn)(params, inputs)
+    values: list[Value] = [Coefficient(leaf, True) for leaf in jax.tree.leaves(params)]
+    values += [Scaled(jnp.asarray(leaf), jnp.int32(0)) for leaf in jax.tree.leaves(inputs)]
+    results = _interpret(closed, values, biases=biases, caller=None)
+    for result in results:
+        if isinstance(result, Coefficient):
+            raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
+    return [flow_of(result) for result in results]
+
+
+def _interpret(
+    closed: ClosedJaxpr, values: Sequence[Value], *, biases: bool, caller: str | None
+) -> list[Value]:
+    """The results of a jaxpr in the linear network. ``caller`` names the jitted function it is."""
+    jaxpr = closed.jaxpr
+    environment: dict[Var, Value] = {}
+    for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
+        environment[var] = Coefficient(const, False)
+    environment.update(zip(jaxpr.invars, values, strict=True))
+
+    def read(atom: Var | Literal) -> Value:
+        return literal(atom) if isinstance(atom, Literal) else environment[atom]
+
+    for equation in jaxpr.eqns:
+        operands = [read(atom) for atom in equation.invars]
+        results = _step(Site(equation, biases), operands, caller)
+        environment.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _step(site: Site, operands: list[Value], caller: str | None) -> list[Value]:
+    equation = site.equation
+    flows = {id(value): value for value in operands if isinstance(value, Scaled)}
+    if flows and _in_activation(equation, caller):
+        if len(flows) > 1:
+            raise site.refuse("an activation of more than one value that depends on the input")
+        return [*flows.values()] * len(equation.outvars)
+    name = equation.primitive.name
+    if name in RULES and flows:
+        results = RULES[name](site, *operands)
+        return results if equation.primitive.multiple_results else [results]
+    if inner := _inner_jaxpr(equation):
+        return _call(site, inner, operands, caller)
+    if flows:
+        raise site.refuse("it isn't positively homogeneous in the network's input")
+    return [*coefficient(equation, operands)]
+
+
+def _in_activation(equation: JaxprEqn, caller: str | None) -> bool:
+    """Whether an equation was traced inside an activation.
+
+    Inside a jitted function only the frames up to its own count: what it was first called from
+    isn't what calls it now.
+    """
+    traceback = equation.source_info.traceback
+    found = False
+    for frame in traceback.frames if traceback else ():
+        name = frame.function_name.rpartition(".")[2]
+        found |= (frame.file_name, name) in _ACTIVATIONS
+        if name == caller:
+            return found
+    return found and caller is None
+
+
+def _inner_jaxpr(equation: JaxprEqn) -> ClosedJaxpr | None:
+    """The jaxpr of an equation that calls a function once or scans it."""
+    if equation.primitive.name not in _CALLS:
+        return None
+    inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+    return ClosedJaxpr(inner, ()) if isinstance(inner, Jaxpr) else inner
+
+
+_CALLS = frozenset(
+    "checkpoint closed_call core_call custom_jvp_call custom_vjp_call jit pjit remat2 scan".split()
+)
+
+
+def _call(site: Site, inner: ClosedJaxpr, operands: list[Value], caller: str | None) -> list[Value]:
+    params = site.equation.params
+    caller = params.get("name", caller)
+
+    def interpret(*values: Value) -> list[Value]:
+        return _interpret(inner, values, biases=site.biases, caller=caller)
+
+    match site.equation.primitive.name:
+        case "scan":
+            return _scan(interpret, operands, params)
+        case "checkpoint" | "remat2":
+            options = {name: params[name] for name in ("policy", "prevent_cse")}
+            return jax.checkpoint(interpret, **options)(*operands)
+        case _:
+            return interpret(*operands)
+
+
+def _scan(
+    interpret: Callable[..., list[Value]], operands: list[Value], params: dict[str, Any]
+) -> list[Value]:
+    """A scan of the linear network's body. Its flows carry their exponents along."""
+    consts, carry = params["num_consts"], params["num_carry"]
+    fixed, start, xs = (
+        operands[:consts],
+        operands[consts : consts + carry],
+        operands[consts + carry :],
+    )
+
+    def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
+        values = [_with_array(x, part) for x, part in zip(xs, slices, strict=True)]
+        results = interpret(*fixed, *carried, *values)
+        return [_settled(value) for value in results[:carry]], results[carry:]
+
+    arrays = [x.mantissa if isinstance(x, Scaled) else x.value for x in xs]
+    first = [jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)) for x in arrays]
+    start = [_settled(value) for value in start]
+    for _ in range(carry + 1):
+        after, _ = jax.eval_shape(body, start, first)
+        start = [
+            _settled(flow_of(before)) if isinstance(then, Scaled) else before
+            for before, then in zip(start, after, strict=True)
+        ]
+    final, stacked = lax.scan(
+        body, start, arrays, params["length"], params["reverse"], params["unroll"]
+    )
+    return [*final, *(_common_exponent(value) for value in stacked)]
+
+
+def _with_array(value: Value, array: jax.Array) -> Value:
+    if isinstance(value, Scaled):
+        return replace(value, mantissa=array)
+    return replace(value, value=array)
+
+
+def _settled(value: Value) -> Value:
+    """``value`` in the form that it has after any round of a loop."""
+    if isinstance(value, Scaled):
+        return normalized(value)
+    return Coefficient(jnp.asarray(value.value), False)
+
+
+def _common_exponent(value: Value) -> Value:
+    """Values stacked by a scan, each with its exponent, as one value."""
+    if isinstance(value, Coefficient):
+        return value
+    return joined_exponent(value)
