@@ -16,17 +16,15 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Primitive, Var
 
-from synflow_jax.linear_rules import (
-    RULES,
+from synflow_jax.equations import (
     Coefficient,
     NonHomogeneousError,
-    Rule,
     Site,
     Value,
-    coefficient,
-    flow_of,
+    constant,
     literal,
 )
+from synflow_jax.linear_rules import RULES, Rule, flow_of
 from synflow_jax.scaled import Scaled, joined_exponent, normalized
 
 
@@ -107,7 +105,7 @@ def linear_outputs(
     closed = jax.make_jaxpr(fn)(params, inputs)
     values: list[Value] = [Coefficient(leaf, True) for leaf in jax.tree.leaves(params)]
     values += [Scaled(jnp.asarray(leaf), jnp.int32(0)) for leaf in jax.tree.leaves(inputs)]
-    results = _interpret(closed, values, biases=biases, caller=None)
+    results = _interpret(closed, values, biases, None)
     for result in results:
         if isinstance(result, Coefficient):
             raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
@@ -115,9 +113,9 @@ def linear_outputs(
 
 
 def _interpret(
-    closed: ClosedJaxpr, values: Sequence[Value], *, biases: bool, caller: str | None
+    closed: ClosedJaxpr, values: Sequence[Value], biases: bool, outer: Site | None
 ) -> list[Value]:
-    """The results of a jaxpr in the linear network. ``caller`` names the jitted function it is."""
+    """The results in the linear network of a jaxpr, which ``outer`` calls."""
     jaxpr = closed.jaxpr
     environment: dict[Var, Value] = {}
     for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
@@ -129,15 +127,15 @@ def _interpret(
 
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
-        results = _step(Site(equation, biases), operands, caller)
+        results = _step(Site(equation, biases, outer), operands)
         environment.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _step(site: Site, operands: list[Value], caller: str | None) -> list[Value]:
+def _step(site: Site, operands: list[Value]) -> list[Value]:
     equation = site.equation
     flows = {id(value): value for value in operands if isinstance(value, Scaled)}
-    if flows and _in_activation(equation, caller):
+    if flows and any((file, name) in _ACTIVATIONS for file, name, _ in site.frames()):
         if len(flows) > 1:
             raise site.refuse("an activation of more than one value that depends on the input")
         return [*flows.values()] * len(equation.outvars)
@@ -146,26 +144,10 @@ def _step(site: Site, operands: list[Value], caller: str | None) -> list[Value]:
         results = RULES[name](site, *operands)
         return results if equation.primitive.multiple_results else [results]
     if inner := _inner_jaxpr(equation):
-        return _call(site, inner, operands, caller)
+        return _call(site, inner, operands)
     if flows:
         raise site.refuse("it isn't positively homogeneous in the network's input")
-    return [*coefficient(equation, operands)]
-
-
-def _in_activation(equation: JaxprEqn, caller: str | None) -> bool:
-    """Whether an equation was traced inside an activation.
-
-    Inside a jitted function only the frames up to its own count: what it was first called from
-    isn't what calls it now.
-    """
-    traceback = equation.source_info.traceback
-    found = False
-    for frame in traceback.frames if traceback else ():
-        name = frame.function_name.rpartition(".")[2]
-        found |= (frame.file_name, name) in _ACTIVATIONS
-        if name == caller:
-            return found
-    return found and caller is None
+    return constant(equation, operands)
 
 
 def _inner_jaxpr(equation: JaxprEqn) -> ClosedJaxpr | None:
@@ -181,12 +163,11 @@ _CALLS = frozenset(
 )
 
 
-def _call(site: Site, inner: ClosedJaxpr, operands: list[Value], caller: str | None) -> list[Value]:
+def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
     params = site.equation.params
-    caller = params.get("name", caller)
 
     def interpret(*values: Value) -> list[Value]:
-        return _interpret(inner, values, biases=site.biases, caller=caller)
+        return _interpret(inner, values, site.biases, site)
 
     match site.equation.primitive.name:
         case "scan":

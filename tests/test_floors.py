@@ -10,7 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "synflow_jax"
 FLOORS = [
-    {"types", "paths", "checks", "schedules", "selection", "scaled", "linear_rules", "homogeneous"},
+    {
+        "types",
+        "paths",
+        "checks",
+        "schedules",
+        "selection",
+        "scaled",
+        "equations",
+        "linear_rules",
+        "homogeneous",
+    },
     {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models"},
     {"prune"},
     {"sweep", "tickets"},

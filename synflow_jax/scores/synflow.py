@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from synflow_jax.checks import called, check_float_output
 from synflow_jax.homogeneous import linear_outputs
@@ -145,7 +146,7 @@ def _cast(tree: Any, dtype: Any) -> Any:
 
 def _check_inputs(inputs: Any) -> None:
     for leaf in jax.tree.leaves(inputs):
-        if not isinstance(leaf, jax.core.Tracer) and not np.all(np.asarray(leaf) >= 0):
+        if not isinstance(leaf, Tracer) and not np.all(np.asarray(leaf) >= 0):
             raise ValueError(
                 f"inputs must be nonnegative, got a smallest value of {np.min(leaf):g}; "
                 "the paper's are jnp.ones(shape)"

@@ -1,0 +1,602 @@
+"""The linear network's interpreter: what it runs, what it refuses, how far it reaches."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen, nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+from jax.sharding import NamedSharding, PartitionSpec
+
+import synflow_jax as sf
+
+pytestmark = pytest.mark.usefixtures("others_promote")
+KEY = jax.random.key(0)
+
+
+def plain_scores(apply_fn: Any, params: Any, inputs: Any) -> Any:
+    """|w| dR/d|w| of a network of ReLUs at most, by plain differentiation."""
+    magnitudes = jax.tree.map(jnp.abs, params)
+
+    def flow(params: Any) -> jax.Array:
+        return jax.tree.reduce(jnp.add, jax.tree.map(jnp.sum, apply_fn(params, inputs)))
+
+    return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))
+
+
+def scaled_scores(apply_fn: Any, params: Any, inputs: Any, **options: Any) -> Any:
+    """SynFlow's scores without the common power of two, in float64."""
+    score_fn = sf.synflow(apply_fn, inputs, **options)
+    mask = jax.tree.map(lambda _: jnp.array(True), params)
+    power = int(sf.flow(apply_fn, params, inputs, **options).exponent)
+    scores = jax.jit(score_fn)(params, mask, None, None)
+    return jax.tree.map(lambda s: np.ldexp(np.asarray(s, np.float64), power), scores)
+
+
+def assert_scores_close(ours: Any, expected: Any, tolerance: float) -> None:
+    leaves = list(zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True))
+    assert leaves
+    for a, b in leaves:
+        scale = np.abs(b).max()
+        assert np.all(np.isfinite(a))
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+
+
+# What Flax users write.
+
+
+def nnx_case(make: Callable[[nnx.Rngs], nnx.Module], shape: tuple[int, ...]) -> Any:
+    return lambda: (*sf.from_nnx(make(nnx.Rngs(0))), shape)
+
+
+def linen_case(module: linen.Module, shape: tuple[int, ...]) -> Any:
+    return lambda: (*sf.from_linen(module, module.init(KEY, jnp.ones((1, *shape)))), shape)
+
+
+def image_net(*layers: Any) -> Any:
+    return nnx_case(lambda rngs: nnx.Sequential(*(layer(rngs) for layer in layers)), (8, 8, 3))
+
+
+def plain(fn: Any) -> Any:
+    return lambda rngs: fn
+
+
+def conv(inputs: int, outputs: int, **options: Any) -> Any:
+    options = {"kernel_size": (3, 3), **options}
+    return lambda rngs: nnx.Conv(inputs, outputs, rngs=rngs, **options)
+
+
+def pool(fn: Any, **options: Any) -> Any:
+    return plain(lambda x: fn(x, (2, 2), strides=(2, 2), **options))
+
+
+class Residual(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.conv, self.norm = conv(3, 3)(rngs), nnx.BatchNorm(3, rngs=rngs)
+        self.scale = nnx.Param(jnp.full((1, 1, 1, 3), 0.7))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nnx.relu(self.norm(self.conv(x)) + x * self.scale[...])
+
+
+class DenseNet(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.convs = nnx.List([conv(3 + 4 * i, 4)(rngs) for i in range(3)])
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for layer in self.convs:
+            x = jnp.concatenate([x, nnx.relu(layer(x))], axis=-1)
+        return x.mean((1, 2))
+
+
+class Shuffle(nnx.Module):
+    """Channels split, one half convolved, joined and shuffled."""
+
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.first, self.conv = conv(3, 8)(rngs), conv(4, 4)(rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        left, right = jnp.split(self.first(x), 2, axis=-1)
+        x = jnp.concatenate([left[..., ::-1], self.conv(right)], axis=-1)
+        x = x.reshape(*x.shape[:-1], 2, 4).swapaxes(-1, -2).reshape(x.shape)
+        return x[:, 1:, ::2, jnp.array([0, 3, 1])]
+
+
+class ScannedNnx(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        @nnx.split_rngs(splits=4)
+        @nnx.vmap(in_axes=(0,), out_axes=0)
+        def layers(rngs: nnx.Rngs) -> nnx.Linear:
+            return nnx.Linear(5, 5, rngs=rngs)
+
+        self.layers = layers(rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        @nnx.scan(in_axes=(nnx.Carry, 0), out_axes=nnx.Carry)
+        def forward(x: jax.Array, layer: nnx.Linear) -> jax.Array:
+            return nnx.relu(layer(x))
+
+        return forward(x, self.layers)
+
+
+class ScanBody(linen.Module):
+    @linen.compact
+    def __call__(self, x: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+        x = linen.relu(linen.Dense(5)(x))
+        return x, x.sum(-1)
+
+
+class ScannedLinen(linen.Module):
+    @linen.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        layers = linen.scan(
+            linen.remat(ScanBody),
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
+            length=4,
+        )
+        return layers()(x, None)
+
+
+class Rematerialized(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.first, self.second = nnx.Linear(5, 7, rngs=rngs), nnx.Linear(7, 2, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nnx.remat(lambda model, x: model.second(nnx.relu(model.first(x))))(self, x)
+
+
+@jax.custom_jvp
+def custom_relu(x: jax.Array) -> jax.Array:
+    return jnp.maximum(x, 0)
+
+
+custom_relu.defjvps(lambda t, _, x: jnp.where(x > 0, t, 0.0))
+
+
+@jax.custom_vjp
+def doubled(x: jax.Array) -> jax.Array:
+    return 2 * x
+
+
+doubled.defvjp(lambda x: (2 * x, None), lambda _, g: (2 * g,))
+
+
+def einsum_net() -> Any:
+    params = {"a": jax.random.normal(KEY, (5, 2, 3)), "b": jax.random.normal(KEY, (2, 3, 4))}
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        heads = jnp.einsum("bi,ihd->bhd", x, params["a"])
+        return jnp.einsum("bhd,hdo->bo", custom_relu(doubled(heads)), params["b"])
+
+    return apply_fn, params, (5,)
+
+
+def recurrent() -> Any:
+    """A scan whose carry starts without depending on the input, over a sequence of inputs."""
+    params = {"in": jax.random.normal(KEY, (3, 4)), "state": jax.random.normal(KEY, (4, 4))}
+
+    def apply_fn(params: Any, x: jax.Array) -> Any:
+        def step(carry: Any, x: jax.Array) -> Any:
+            state, count = carry
+            state = jax.nn.relu(x @ params["in"] + state @ params["state"])
+            return (state, count + 1), state
+
+        carry = (jnp.zeros((1, 4)), 0)
+        (state, _), states = lax.scan(step, carry, x.swapaxes(0, 1), reverse=True)
+        return state, states
+
+    return apply_fn, params, (6, 3)
+
+
+def padded() -> Any:
+    params = jax.random.normal(KEY, (7, 2))
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        x = jnp.pad(x, ((0, 0), (1, 1)))
+        x = x.at[:, 0].set(0.5 * x[:, 2])
+        x = jnp.where(jnp.arange(7) % 2 == 0, x, 0.1 * x)
+        x = lax.dynamic_slice(jnp.cumsum(x, axis=1), (0, 0), (1, 7))
+        x = jnp.minimum(x, 0.9 * x[:, ::-1])
+        return jnp.maximum(jnp.abs(x @ params) / 3, jnp.max(x)).astype(jnp.float32)
+
+    return apply_fn, params, (5,)
+
+
+NETWORKS: dict[str, Any] = {
+    "dense": nnx_case(lambda r: nnx.Linear(5, 3, rngs=r), (5,)),
+    "dense general": nnx_case(
+        lambda r: nnx.LinearGeneral((2, 3), (4, 2), axis=(1, 2), rngs=r), (2, 3)
+    ),
+    "einsum layer": nnx_case(lambda r: nnx.Einsum("bi,ijk->bjk", (5, 2, 3), (2, 3), rngs=r), (5,)),
+    "einsum": einsum_net,
+    "conv": image_net(conv(3, 4), plain(nnx.relu), conv(4, 2)),
+    "grouped conv": image_net(conv(3, 6, feature_group_count=3)),
+    "dilated conv": image_net(conv(3, 4, kernel_dilation=2)),
+    "strided conv": image_net(conv(3, 4, strides=2), conv(4, 4, strides=2, padding="VALID")),
+    "transposed conv": image_net(
+        lambda r: nnx.ConvTranspose(3, 4, (3, 3), strides=(2, 2), rngs=r), plain(nnx.relu)
+    ),
+    "batch norm": image_net(conv(3, 4), lambda r: nnx.BatchNorm(4, rngs=r), plain(nnx.relu)),
+    "max pool": image_net(conv(3, 4), pool(nnx.max_pool), conv(4, 2)),
+    "average pool": image_net(conv(3, 4), pool(nnx.avg_pool, padding="SAME"), conv(4, 2)),
+    "average pool of what is there": image_net(
+        conv(3, 4), pool(nnx.avg_pool, padding="SAME", count_include_pad=False), conv(4, 2)
+    ),
+    "global pool": image_net(conv(3, 4), plain(lambda x: x.mean((1, 2)) + x.sum((1, 2)))),
+    "global max pool": image_net(conv(3, 4), plain(lambda x: x.max((1, 2)))),
+    "dropout": image_net(conv(3, 4), lambda r: nnx.Dropout(0.5, rngs=r)),
+    "residual": nnx_case(Residual, (8, 8, 3)),
+    "dense net": nnx_case(DenseNet, (8, 8, 3)),
+    "channel shuffle": nnx_case(Shuffle, (8, 8, 3)),
+    "nnx scan": nnx_case(ScannedNnx, (5,)),
+    "linen scan and remat": linen_case(ScannedLinen(), (5,)),
+    "nnx remat": nnx_case(Rematerialized, (5,)),
+    "linen": linen_case(
+        linen.Sequential([linen.Conv(4, (3, 3)), linen.relu, linen.DenseGeneral((2, 2))]), (8, 8, 3)
+    ),
+    "recurrent": recurrent,
+    "padded": padded,
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_runs_what_flax_users_write(name: str) -> None:
+    apply_fn, params, shape = NETWORKS[name]()
+    inputs = jnp.ones((1, *shape))
+    ours = scaled_scores(apply_fn, params, inputs)
+    with jax.enable_x64(True):
+        params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
+        expected = plain_scores(apply_fn, params, inputs.astype(jnp.float64))
+    assert_scores_close(ours, expected, 1e-5)
+
+
+ACTIVATIONS = {
+    "relu": jax.nn.relu,
+    "relu6": jax.nn.relu6,
+    "leaky_relu": jax.nn.leaky_relu,
+    "elu": jax.nn.elu,
+    "selu": jax.nn.selu,
+    "celu": jax.nn.celu,
+    "gelu": jax.nn.gelu,
+    "exact gelu": functools.partial(jax.nn.gelu, approximate=False),
+    "silu": jax.nn.silu,
+    "hard_swish": jax.nn.hard_swish,
+    "softplus": jax.nn.softplus,
+    "mish": jax.nn.mish,
+    "jitted gelu": jax.jit(lambda x: jax.nn.gelu(x)),
+    "rematerialized gelu": jax.checkpoint(lambda x: jax.nn.gelu(x)),
+    "maximum": lambda x: jnp.maximum(0, x),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_stand_for_the_positive_part(name: str) -> None:
+    activation = ACTIVATIONS[name]
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        return (activation(x @ params["a"]) + activation(2 * (x @ params["b"]))) @ params["c"]
+
+    def linear(params: Any, x: jax.Array) -> jax.Array:
+        return (x @ params["a"] + 2 * (x @ params["b"])) @ params["c"]
+
+    params = {
+        name: 10 * jax.random.normal(jax.random.key(i), (4, 4)) for i, name in enumerate("abc")
+    }
+    inputs = jnp.ones((1, 4))
+    expected = scaled_scores(linear, params, inputs)
+    chex.assert_trees_all_equal(scaled_scores(apply_fn, params, inputs), expected)
+
+
+def test_a_function_first_used_in_an_activation_is_no_activation() -> None:
+    """Jitted functions are traced once: where the first call came from mustn't decide."""
+    jax.nn.elu(jnp.ones((3, 17)))
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        y = x @ params
+        return jnp.where(y > 0, y, 0.5)
+
+    with pytest.raises(sf.NonHomogeneousError, match=r"test_homogeneous\.py"):
+        sf.flow(apply_fn, jnp.ones((4, 17)), jnp.ones((3, 4)))
+
+
+def test_a_new_activation_can_be_named() -> None:
+    def own(x: jax.Array) -> jax.Array:
+        return x * jnp.tanh(jax.nn.softplus(x) ** 2)
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        return own(x @ params) @ params
+
+    params, x = jnp.full((2, 2), 3.0), jnp.ones((1, 2))
+    with pytest.raises(sf.NonHomogeneousError):
+        sf.flow(apply_fn, params, x)
+    sf.homogeneous.register_activation(own)
+    np.testing.assert_allclose(sf.flow(apply_fn, params, x).log2, np.log2(72), rtol=1e-6)
+
+
+def test_an_operation_can_be_given_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    from synflow_jax import linear_rules
+
+    monkeypatch.setattr(linear_rules, "RULES", linear_rules.RULES)
+    params, x = jnp.array([[2.0]]), jnp.ones((1, 1))
+    apply_fn = lambda params, x: jnp.sort(x @ params)  # noqa: E731
+    with pytest.raises(sf.NonHomogeneousError, match="'sort'"):
+        sf.flow(apply_fn, params, x)
+    try:
+        sf.homogeneous.register(jax.extend.core.primitives.sort_p, lambda site, value: [value])
+        assert sf.flow(apply_fn, params, x).log2 == 1
+    finally:
+        del linear_rules.RULES["sort"]
+
+
+# What is refused, with the operation and the line.
+
+
+def layer_norm(x: jax.Array) -> jax.Array:
+    return (x - x.mean(-1, keepdims=True)) / jnp.sqrt(x.var(-1, keepdims=True))
+
+
+def attention(x: jax.Array) -> jax.Array:
+    return jax.nn.softmax(x @ x.T) @ x
+
+
+REFUSED: dict[str, tuple[Any, str, str]] = {
+    "layer norm": (layer_norm, "sub", "depends on the input"),
+    "softmax attention": (attention, "dot_general", "degree 2"),
+    "softmax": (jax.nn.softmax, "", "jax.nn.softmax"),
+    "exp": (lambda x: jnp.exp(x), "exp", "homogeneous"),
+    "tanh": (lambda x: jnp.tanh(x), "tanh", "homogeneous"),
+    "sigmoid": (lambda x: jax.nn.sigmoid(x), "logistic", "homogeneous"),
+    "gating": (lambda x: x * jax.nn.sigmoid(x), "logistic", "homogeneous"),
+    "product": (lambda x: x * (2 * x), "mul", "degree 2"),
+    "square": (lambda x: jnp.square(x), "square", "homogeneous"),
+    "cube": (lambda x: x**3, "integer_pow", "homogeneous"),
+    "square root": (lambda x: jnp.sqrt(x), "sqrt", "homogeneous"),
+    "quotient": (lambda x: 1 / x, "div", "divides"),
+    "norm": (lambda x: x / jnp.sum(x), "div", "divides"),
+    "comparison": (lambda x: jnp.where(x > 1, x, 0), "gt", "homogeneous"),
+    "threshold": (lambda x: jnp.maximum(x, 0.1), "max", "0 or less"),
+    "cap": (lambda x: jnp.minimum(x, 1.0), "min", "decides by value"),
+    "clip": (lambda x: lax.clamp(0.0, x, 1.0), "clamp", "homogeneous"),
+    "negation": (lambda x: -x, "neg", "homogeneous"),
+    "difference": (lambda x: x - 0.5 * x, "sub", "depends on the input"),
+    "rounding": (lambda x: jnp.round(x), "round", "homogeneous"),
+    "integers": (lambda x: x.astype(jnp.int32) * 1.0, "convert_element_type", "integers"),
+    "argmax": (lambda x: x[:, jnp.argmax(x)], "argmax", "homogeneous"),
+    "loop by value": (
+        lambda x: lax.while_loop(lambda x: jnp.sum(x) < 9, lambda x: 2 * x, x),
+        "while",
+        "homogeneous",
+    ),
+    "branch by value": (
+        lambda x: lax.cond(jnp.sum(x) > 1, lambda x: x, lambda x: 2 * x, x),
+        "gt",
+        "homogeneous",
+    ),
+    "padding": (lambda x: jnp.pad(x, 1, constant_values=1.0)[:3, :3], "pad", "other than 0"),
+    "sort": (lambda x: jnp.sort(x), "sort", "homogeneous"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    fn, operation, why = REFUSED[name]
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        return fn(jax.nn.relu(x @ params)) @ params
+
+    params = jnp.ones((3, 3))
+    with pytest.raises(sf.NonHomogeneousError) as caught:
+        sf.prune(sf.synflow(apply_fn, jnp.ones((3, 3))), params, 2.0)
+    message = str(caught.value)
+    if operation:
+        assert f"'{operation}' at " in message
+        assert why in message
+    assert "apply_fn of" in message
+    assert "register" in message
+    assert f"{__file__}:" in message
+    code = getattr(fn, "__code__", None)
+    if code and code.co_filename == __file__:
+        assert f":{code.co_firstlineno}" in message or f":{code.co_firstlineno + 1}" in message
+
+
+def test_refused_output_without_input() -> None:
+    with pytest.raises(sf.NonHomogeneousError, match="doesn't depend"):
+        sf.flow(lambda params, x: params, jnp.ones(3), jnp.ones(3))
+
+
+def test_refused_negative_inputs() -> None:
+    with pytest.raises(ValueError, match="nonnegative, got a smallest value of -1"):
+        sf.synflow(lambda params, x: x @ params, -jnp.ones((1, 2)))
+
+
+# Transformations.
+
+
+def deep(params: Any, x: jax.Array) -> jax.Array:
+    for kernel in params:
+        x = jax.nn.relu(x @ kernel)
+    return x
+
+
+def deep_params(depth: int = 60, width: int = 16, dtype: Any = jnp.float32) -> list[jax.Array]:
+    keys = jax.random.split(KEY, depth)
+    return [100 * jax.random.normal(key, (width, width), dtype) for key in keys]
+
+
+def test_far_beyond_float32() -> None:
+    params, inputs = deep_params(300), jnp.ones((1, 16))
+    scores = jax.jit(sf.synflow(deep, inputs))(params, [jnp.array(True)] * 300, None, None)
+    flow = sf.flow(deep, params, inputs)
+    assert float(flow.log2) > 2000
+    for leaf in scores:
+        np.testing.assert_allclose(jnp.sum(leaf), flow.mantissa, rtol=1e-4)
+
+
+def test_all_zero_flow_has_zero_scores() -> None:
+    params = deep_params(5)
+    params[2] = jnp.zeros_like(params[2])
+    scores = sf.synflow(deep, jnp.ones((1, 16)))(params, [jnp.array(True)] * 5, None, None)
+    chex.assert_trees_all_equal(scores, [jnp.zeros((16, 16))] * 5)
+    assert sf.flow(deep, params, jnp.ones((1, 16))).log2 == -jnp.inf
+
+
+def test_under_vmap_and_grad() -> None:
+    params, inputs = deep_params(), jnp.ones((1, 16))
+    stacked = [jnp.stack([kernel, 1e-3 * kernel]) for kernel in params]
+    logs = jax.vmap(lambda params: sf.flow(deep, params, inputs).log2)(stacked)
+    np.testing.assert_allclose(logs[0] - logs[1], 60 * np.log2(1e3), rtol=1e-5)
+
+    # The gradient of log R: by the theorem w dlogR/dw of a layer adds up to 1.
+    gradient = jax.grad(lambda params: sf.flow(deep, params, inputs).log2)(params)
+    for w, g in zip(params, gradient, strict=True):
+        np.testing.assert_allclose(jnp.sum(w * g) * np.log(2), 1, rtol=1e-4)
+
+
+def test_under_shard_map() -> None:
+    params, inputs = deep_params(10), jnp.ones((1, 16))
+    mask = [jnp.array(True)] * 10
+    mesh = jax.make_mesh((1,), ("data",))
+
+    def hidden_sharded(params: Any, x: jax.Array) -> jax.Array:
+        """The last product's rows on several devices, their parts added up."""
+        return lax.psum(deep(params, x), "data")
+
+    everywhere = [PartitionSpec()] * 10
+    sharded = jax.shard_map(
+        lambda params: sf.synflow(hidden_sharded, inputs)(params, mask, None, None),
+        mesh=mesh,
+        in_specs=(everywhere,),
+        out_specs=everywhere,
+        check_vma=False,
+    )
+    expected = sf.synflow(deep, inputs)(params, mask, None, None)
+    chex.assert_trees_all_close(jax.jit(sharded)(params), expected, rtol=1e-6)
+
+
+def test_under_sharded_jit() -> None:
+    params, inputs = deep_params(10), jnp.ones((1, 16))
+    mask = [jnp.array(True)] * 10
+    sharding = NamedSharding(jax.make_mesh((1,), ("data",)), PartitionSpec(None, "data"))
+    score_fn = jax.jit(sf.synflow(deep, inputs), in_shardings=(sharding, None, None, None))
+    expected = jax.jit(sf.synflow(deep, inputs))(params, mask, None, None)
+    chex.assert_trees_all_close(score_fn(params, mask, None, None), expected, rtol=1e-6)
+
+
+# Biases.
+
+
+def norm_model() -> nnx.Module:
+    model = nnx.Sequential(
+        nnx.Conv(3, 8, (3, 3), rngs=nnx.Rngs(0)),
+        nnx.BatchNorm(8, rngs=nnx.Rngs(1)),
+        nnx.relu,
+        nnx.Conv(8, 4, (3, 3), rngs=nnx.Rngs(2)),
+        lambda x: x.mean((1, 2)),
+        nnx.Linear(4, 2, rngs=nnx.Rngs(3)),
+    )
+    for path, leaf in nnx.iter_graph(model):
+        if isinstance(leaf, nnx.Variable) and path[-1] in ("bias", "mean"):
+            leaf[...] = jax.random.normal(jax.random.key(len(path)), leaf.shape)
+    return model
+
+
+def layer_sums(scores: Any) -> np.ndarray:
+    return np.array([float(jnp.sum(leaf)) for leaf in jax.tree.leaves(scores) if leaf.ndim > 1])
+
+
+def test_without_biases_conservation_is_exact() -> None:
+    apply_fn, params = sf.from_nnx(norm_model())
+    inputs, mask = jnp.ones((1, 8, 8, 3)), sf.full_mask(params)
+    for biases in (False, True):
+        scores = sf.synflow(apply_fn, inputs, biases=biases)(params, mask, None, None)
+        flow = sf.flow(apply_fn, params, inputs, biases=biases)
+        sums = layer_sums(scores) / float(flow.mantissa)
+        assert all(bool(jnp.all(leaf >= 0)) for leaf in jax.tree.leaves(scores))
+        if biases:
+            assert sums.min() < 0.9
+            assert sums.max() < 1
+        else:
+            np.testing.assert_allclose(sums, 1, rtol=1e-5)
+
+
+def test_running_means_are_biases_in_absolute_value() -> None:
+    model = norm_model()
+    apply_fn, params = sf.from_nnx(model)
+    flipped = nnx.clone(model)
+    flipped.layers[1].mean[...] *= -1
+    other_fn, _ = sf.from_nnx(flipped)
+    inputs = jnp.ones((1, 8, 8, 3))
+    assert sf.flow(apply_fn, params, inputs).log2 == sf.flow(other_fn, params, inputs).log2
+    flipped.layers[1].mean[...] *= 10
+    larger_fn, _ = sf.from_nnx(flipped)
+    assert sf.flow(larger_fn, params, inputs).log2 > sf.flow(apply_fn, params, inputs).log2
+
+
+# Random graphs.
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[list[str], float]:
+    operations = ["dense", "conv", "add", "concat", "max pool", "average pool", "relu", "scale"]
+    steps = draw(st.lists(st.sampled_from(operations), min_size=1, max_size=12))
+    return steps, draw(st.sampled_from([1e-20, 0.1, 1.0, 1e20]))
+
+
+def build(steps: list[str]) -> tuple[list[Any], Callable[[Any, jax.Array], jax.Array]]:
+    """Kernels and a network on 8x8 images of 2 channels that keeps all its values."""
+    shapes: list[Any] = []
+    channels = [2]
+    for step in steps:
+        last = channels[-1]
+        shape = {"dense": (last, 3), "conv": (2, 2, last, 2), "scale": (last,)}.get(step)
+        shapes.append(shape)
+        channels.append({"dense": 3, "conv": 2, "concat": 2 * last}.get(step, last))
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        window, strides = (1, 2, 2, 1), (1, 1, 1, 1)
+        for step, kernel in zip(steps, params, strict=True):
+            match step:
+                case "dense":
+                    x = x @ kernel
+                case "conv":
+                    x = lax.conv_general_dilated(
+                        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+                    )
+                case "add":
+                    x = x + 3 * x[:, ::-1]
+                case "concat":
+                    x = jnp.concatenate([x, 0.25 * x], axis=-1)
+                case "max pool":
+                    x = lax.reduce_window(x, -jnp.inf, lax.max, window, strides, "SAME")
+                case "average pool":
+                    x = lax.reduce_window(x, 0.0, lax.add, window, strides, "SAME") / 4
+                case "relu":
+                    x = jax.nn.relu(x)
+                case "scale":
+                    x = x * kernel
+        return x
+
+    return shapes, apply_fn
+
+
+@settings(deadline=None, max_examples=25)
+@given(graph=graphs())
+def test_random_graphs_against_float64(graph: tuple[list[str], float]) -> None:
+    steps, size = graph
+    shapes, apply_fn = build(steps)
+    rng = np.random.default_rng(len(steps))
+    params = [None if s is None else np.float32(size * rng.normal(size=s)) for s in shapes]
+    ours = scaled_scores(apply_fn, params, jnp.ones((1, 8, 8, 2)))
+    with jax.enable_x64(True):
+        wide = [None if leaf is None else jnp.asarray(leaf, jnp.float64) for leaf in params]
+        expected = plain_scores(apply_fn, wide, jnp.ones((1, 8, 8, 2), jnp.float64))
+    if jax.tree.leaves(expected):
+        assert_scores_close(ours, expected, 1e-5)
