@@ -49,7 +49,9 @@ def load_torch(model: VGG | ResNet, path: str | os.PathLike[str]) -> None:
         TypeError: not a network of the zoo.
         ImportError: a ``.safetensors`` file without the package safetensors.
 
-    >>> load_torch(model, "resnet50.safetensors")  # doctest: +SKIP
+    Example::
+
+        load_torch(model, "resnet50.safetensors")
     """
     if not isinstance(model, VGG | ResNet):
         raise TypeError(f"load_torch takes a model of the zoo, got {type(model).__name__}")

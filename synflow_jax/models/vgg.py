@@ -69,7 +69,7 @@ class VGG(nnx.Module):
                 for pair in zip(features, plan.hidden, strict=False)
             ]
         )
-        self.dropout = nnx.Dropout(plan.dropout, rngs=rngs)
+        self.dropout = nnx.Dropout(plan.dropout, rngs=rngs if plan.dropout else None)
         last = (features[-1], num_classes)
         self.output = dense(last, plan.dense_init, pruned=not dense_classifier, rngs=rngs)
 
