@@ -1,5 +1,8 @@
 """Prune neural networks at initialization: SynFlow and its field, as pure functions for JAX."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from synflow_jax import homogeneous as homogeneous
 from synflow_jax.adapters import from_linen as from_linen
 from synflow_jax.adapters import from_nnx as from_nnx
@@ -27,3 +30,13 @@ from synflow_jax.selection import local_top_k as local_top_k
 from synflow_jax.sweep import sweep as sweep
 from synflow_jax.types import History as History
 from synflow_jax.types import Selection as Selection
+
+if TYPE_CHECKING:
+    from synflow_jax import models as models
+
+
+def __getattr__(name: str) -> Any:
+    # The zoo needs Flax, which nothing else here does, so it's imported when first asked for.
+    if name == "models":
+        return import_module("synflow_jax.models")
+    raise AttributeError(f"module 'synflow_jax' has no attribute '{name}'")

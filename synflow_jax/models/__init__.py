@@ -1,0 +1,5 @@
+"""The networks of the SynFlow paper in Flax NNX. Needs the extra ``models``."""
+
+from synflow_jax.models.create import create as create
+from synflow_jax.models.create import names as names
+from synflow_jax.models.load_torch import load_torch as load_torch

@@ -1,0 +1,89 @@
+"""A network of the zoo by its name."""
+
+from difflib import get_close_matches
+from functools import partial
+
+import jax
+from flax import nnx
+
+from synflow_jax.models.layers import Activation
+from synflow_jax.models.plans import PLANS
+from synflow_jax.models.resnet import ResNet
+from synflow_jax.models.vgg import VGG, VGGPlan
+
+
+def names() -> tuple[str, ...]:
+    """The names that `create` knows.
+
+    >>> [name for name in names() if name.startswith("default/")]
+    ['default/fc', 'default/conv']
+    """
+    return tuple(PLANS)
+
+
+def create(
+    name: str,
+    *,
+    num_classes: int,
+    input_shape: tuple[int, int, int],
+    rngs: nnx.Rngs,
+    activation: Activation = jax.nn.relu,
+    dense_classifier: bool = False,
+) -> VGG | ResNet:
+    """A network of Tanaka et al. 2020, untrained and in training mode.
+
+    It maps images ``(N, height, width, channels)`` to logits ``(N, num_classes)``; kernels are
+    HWIO. The families and how their layers start, BatchNorm always at scale 1 and bias 0:
+
+    - ``default``: a network of dense layers, 5 hidden ones of 100, and one of 2 convolutions.
+      Kernels and biases are uniform within +-1 / sqrt(fan_in).
+    - ``lottery``: VGG and ResNet for CIFAR. Kernels are Kaiming normal with fan-in, biases 0.
+    - ``tinyimagenet``: VGG with hidden layers of 1024, ResNet beginning with a 3x3 convolution.
+    - ``imagenet``: VGG and ResNet as torchvision lays them out.
+
+    In the last two convolutions are Kaiming normal with fan-out, their biases 0; dense layers of
+    VGG normal with deviation 0.01, biases 0; those of ResNet as in ``default``.
+
+    ``-bn`` has BatchNorm after every convolution. ``wide-`` doubles all widths, that of the first
+    convolution too; with bottlenecks only the widths within them (Zagoruyko & Komodakis 2016).
+    The authors' ``tinyimagenet`` wide ResNet-18 and -34 ignored the width. These are twice as
+    wide: 44,838,272 and 85,241,216 prunable weights (theirs 11,261,632 and 21,362,368), and
+    44,857,672 and 85,275,464 parameters, for 200 classes.
+
+    Args:
+        name: one of `names`, such as ``"lottery/vgg16-bn"``.
+        num_classes: how many logits.
+        input_shape: height, width and channels of an image.
+        rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
+        activation: follows every layer but the last.
+        dense_classifier: leave the last layer unpruned. Its kernel is then held flat: what has one
+            dimension isn't prunable by `synflow_jax.is_kernel`. Nothing else changes; the same
+            ``rngs`` give the same network.
+
+    Raises:
+        ValueError: the name is unknown, a size isn't positive, or the images are too small for
+            the max-pools.
+
+    >>> model = create("default/fc", num_classes=10, input_shape=(8, 8, 1), rngs=nnx.Rngs(0))
+    >>> model(jax.numpy.ones((2, 8, 8, 1))).shape
+    (2, 10)
+    """
+    if name not in PLANS:
+        near = get_close_matches(name, PLANS) or names()
+        raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be >= 1, got num_classes={num_classes}")
+    if len(input_shape) != 3 or min(input_shape) < 1:
+        raise ValueError(
+            "input_shape must be (height, width, channels), each at least 1, "
+            f"got input_shape={input_shape}"
+        )
+    plan = PLANS[name]
+    network = partial(VGG, plan) if isinstance(plan, VGGPlan) else partial(ResNet, plan)
+    return network(
+        input_shape,
+        num_classes,
+        activation=activation,
+        dense_classifier=dense_classifier,
+        rngs=rngs,
+    )
