@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from synflow_jax.equations import Coefficient, Site, Value
 from synflow_jax.scaled import Scaled, aligned, grown, normalized, scaled

@@ -1,0 +1,142 @@
+"""What an experiment leaves behind: rows as CSV, its configuration as JSON, a table as text."""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+PACKAGES = ("flax", "jax", "jaxlib", "matplotlib", "numpy", "optax", "scikit-learn")
+
+
+class Row(NamedTuple):
+    """One network pruned, trained and tested.
+
+    Attributes:
+        method: name of the score.
+        seed: which initialization, scoring batch and order of the data.
+        log10_compression: log10 of weights before / weights after, as asked for.
+        weights: prunable weights.
+        kept: those left.
+        collapsed: layers with nothing left.
+        loss: mean training loss of the last epoch.
+        accuracy: fraction of the test images that are classified right.
+    """
+
+    method: str
+    seed: int
+    log10_compression: float
+    weights: int
+    kept: int
+    collapsed: int
+    loss: float
+    accuracy: float
+
+
+class Cell(NamedTuple):
+    """All seeds of one method at one compression: accuracies, and runs with a collapsed layer."""
+
+    mean: float
+    lowest: float
+    highest: float
+    runs: int
+    collapsed_runs: int
+
+
+def cell(rows: Sequence[Row], method: str, log10_compression: float) -> Cell:
+    """The rows of one method and compression put together."""
+    chosen = [
+        row for row in rows if (row.method, row.log10_compression) == (method, log10_compression)
+    ]
+    accuracies = [row.accuracy for row in chosen]
+    return Cell(
+        mean=sum(accuracies) / len(accuracies),
+        lowest=min(accuracies),
+        highest=max(accuracies),
+        runs=len(chosen),
+        collapsed_runs=sum(row.collapsed > 0 for row in chosen),
+    )
+
+
+def methods_of(rows: Sequence[Row]) -> list[str]:
+    """Each method once, in the order of the rows."""
+    return list(dict.fromkeys(row.method for row in rows))
+
+
+def compressions_of(rows: Sequence[Row]) -> list[float]:
+    """Each log10 of a compression once, rising."""
+    return sorted({row.log10_compression for row in rows})
+
+
+def compression_text(power: float) -> str:
+    """The compression of a log10, for reading.
+
+    >>> compression_text(0.5), compression_text(3.0)
+    ('3.16', '1,000')
+    """
+    return f"{10**power:,.0f}" if power >= 2 else f"{10**power:.3g}"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Test accuracy as text: mean and range over seeds in percent, a line for each compression.
+
+    ``x2`` behind them says that in 2 of the runs a layer has collapsed.
+    """
+    methods = methods_of(rows)
+    lines = [("compression", *methods)]
+    for log10_compression in compressions_of(rows):
+        cells = [cell(rows, method, log10_compression) for method in methods]
+        lines.append((compression_text(log10_compression), *map(_cell_text, cells)))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+
+
+def _cell_text(cell: Cell) -> str:
+    collapsed = f"x{cell.collapsed_runs}" if cell.collapsed_runs else ""
+    span = f"({100 * cell.lowest:.1f}-{100 * cell.highest:.1f})"
+    return f"{100 * cell.mean:.1f} {span} {collapsed:<2}"
+
+
+def rows_csv(rows: Sequence[Row]) -> str:
+    """The rows as CSV with a header; floats with all their digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([Row._fields, *rows])
+    return text.getvalue()
+
+
+def config_json(config: Any) -> str:
+    """A dataclass of options, the packages' versions and the device, as JSON."""
+    device = jax.devices()[0]
+    content = {
+        "options": dataclasses.asdict(config),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "device": {"platform": device.platform, "kind": device.device_kind},
+    }
+    return json.dumps(content, indent=2, default=str) + "\n"
+
+
+def run_name(config: Any) -> str:
+    """A short name that another configuration doesn't share."""
+    options = json.dumps(dataclasses.asdict(config), sort_keys=True, default=str)
+    return hashlib.sha256(options.encode()).hexdigest()[:10]
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Calls ``write`` on a neighbor of ``path`` and moves it there: all of the file or none."""
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,153 @@
+"""SynFlow on deep networks: against plain float32 bit for bit, and against plain float64."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import synflow_jax as sf
+from synflow_jax import models
+
+pytestmark = pytest.mark.usefixtures("others_promote")
+
+
+def model_case(name: str, input_shape: tuple[int, int, int]) -> tuple[Any, Any, jax.Array]:
+    model = models.create(name, num_classes=10, input_shape=input_shape, rngs=nnx.Rngs(0))
+    return (*sf.from_nnx(model), jnp.ones((1, *input_shape)))
+
+
+def mlp_case(depth: int = 60, width: int = 512) -> tuple[Any, Any, jax.Array]:
+    keys = jax.random.split(jax.random.key(0), depth)
+    params = [jax.random.normal(key, (width, width)) * (2 / width) ** 0.5 for key in keys]
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        for kernel in params[:-1]:
+            x = jax.nn.relu(x @ kernel)
+        return x @ params[-1]
+
+    return apply_fn, params, jnp.ones((1, width))
+
+
+CASES = {
+    "resnet56": functools.partial(model_case, "lottery/resnet56", (32, 32, 3)),
+    "resnet110": functools.partial(model_case, "lottery/resnet110", (32, 32, 3)),
+    "resnet50": functools.partial(model_case, "imagenet/resnet50", (224, 224, 3)),
+    "mlp60": mlp_case,
+}
+
+
+def plain(apply_fn: Any, inputs: jax.Array) -> Any:
+    """SynFlow by plain differentiation of the network in the type of its params."""
+
+    def score_fn(params: Any, mask: Any, *_: Any) -> Any:
+        magnitudes = jax.tree.map(jnp.abs, sf.apply_mask(mask, params))
+        dtype = jax.tree.leaves(params)[0].dtype
+        flow = lambda params: jnp.sum(apply_fn(params, inputs.astype(dtype)))  # noqa: E731
+        return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))
+
+    return score_fn
+
+
+def kernels(tree: Any) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if leaf.ndim > 1]
+
+
+def wide(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
+
+
+def test_plain_float32_overflows_where_ours_is_finite() -> None:
+    apply_fn, params, inputs = CASES["resnet56"]()
+    mask = sf.full_mask(params)
+    overflowed = jax.jit(plain(apply_fn, inputs))(params, mask, None, None)
+    assert not all(np.all(np.isfinite(leaf)) for leaf in kernels(overflowed))
+    ours = jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None)
+    assert all(np.all(np.isfinite(leaf)) for leaf in kernels(ours))
+
+
+@pytest.mark.parametrize("name", ["vgg11-bn", "resnet20", "vgg16-bn"])
+def test_same_bits_as_plain_float32(name: str) -> None:
+    apply_fn, params, inputs = model_case(f"lottery/{name}", (32, 32, 3))
+    mask = sf.full_mask(params)
+    ours = jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None)
+    theirs = jax.jit(plain(apply_fn, inputs))(params, mask, None, None)
+    power = int(sf.flow(apply_fn, params, inputs).exponent)
+    for a, b in zip(kernels(ours), kernels(theirs), strict=True):
+        np.testing.assert_array_equal(np.ldexp(a.astype(np.float64), power), b)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_scores_and_one_round_against_float64(name: str) -> None:
+    apply_fn, params, inputs = CASES[name]()
+    mask = sf.full_mask(params)
+    ours = kernels(jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None))
+    power = int(sf.flow(apply_fn, params, inputs).exponent)
+    with jax.enable_x64(True):
+        expected = kernels(jax.jit(plain(apply_fn, inputs))(wide(params), mask, None, None))
+    for a, b in zip(ours, expected, strict=True):
+        assert np.abs(np.ldexp(a.astype(np.float64), power) - b).max() <= 1e-4 * b.max()
+    total = sum(leaf.size for leaf in ours)
+    for compression in (10, 100, 1000):
+        kept = [highest(scores, total // compression) for scores in (ours, expected)]
+        assert np.sum(kept[0] & ~kept[1]) <= 0.001 * (total // compression)
+
+
+def highest(scores: list[np.ndarray], k: int) -> np.ndarray:
+    flat = np.concatenate([leaf.ravel() for leaf in scores])
+    keep = np.zeros(flat.size, bool)
+    keep[np.argpartition(-flat, k)[:k]] = True
+    return keep
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_hundred_rounds_against_float64(name: str) -> None:
+    apply_fn, params, inputs = CASES[name]()
+    narrow, _ = sf.prune(sf.synflow(apply_fn, inputs), params, 100.0)
+    with jax.enable_x64(True):
+        scaled, _ = sf.prune(sf.synflow(apply_fn, inputs, dtype=jnp.float64), params, 100.0)
+        expected, _ = sf.prune(plain(apply_fn, inputs), wide(params), 100.0)
+    for a, b in zip(kernels(scaled), kernels(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(kernels(narrow), kernels(expected), strict=True):
+        if b.sum() > 100:
+            assert abs(int(a.sum()) - int(b.sum())) <= 0.15 * b.sum()
+
+
+@pytest.mark.slow
+def test_resnet1202_is_finite_and_conserved() -> None:
+    apply_fn, params, inputs = model_case("lottery/resnet1202", (32, 32, 3))
+    scores = jax.jit(sf.synflow(apply_fn, inputs))(params, sf.full_mask(params), None, None)
+    assert all(np.all(np.isfinite(leaf)) for leaf in kernels(scores))
+    flow = sf.flow(apply_fn, params, inputs)
+    assert float(flow.log2) > 1024  # beyond float64
+    total = lambda layer: float(jnp.sum(layer["kernel"][...], dtype=jnp.float32))  # noqa: E731
+    everything = [total(scores["conv"]), total(scores["output"])]
+    for block in scores["blocks"].values():
+        np.testing.assert_allclose(total(block["conv1"]), total(block["conv2"]), rtol=1e-3)
+        if "shortcut" in block:
+            everything.append(total(block["shortcut"]) + total(block["conv2"]))
+    assert len(everything) == 4
+    np.testing.assert_allclose(everything, float(flow.mantissa), rtol=1e-3)
+
+
+def test_bfloat16_is_finite_with_exact_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    apply_fn, params, inputs = CASES["resnet56"]()
+    half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
+    score_fn = sf.synflow(apply_fn, inputs.astype(jnp.bfloat16))
+    scores = jax.jit(score_fn)(half, sf.full_mask(half), None, None)
+    assert all(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves(scores))
+    mask, history = sf.prune(score_fn, half, 10.0, rounds=3)
+    total = sum(leaf.size for leaf in kernels(mask))
+    expected = total - np.floor((1 - sf.exponential(10.0, 3)) * total)
+    np.testing.assert_array_equal(history.kept, expected)
+    reference, _ = sf.prune(sf.synflow(apply_fn, inputs), params, 10.0, rounds=3)
+    differ = sum(np.sum(a & ~b) for a, b in zip(kernels(mask), kernels(reference), strict=True))
+    with capsys.disabled():
+        share = differ / int(history.kept[-1])
+        print(f"\n{share:.1%} of the weights that bfloat16 keeps aren't kept in float32")

@@ -1,0 +1,74 @@
+"""The main experiment in small, through its command line."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("others_promote")
+pytest.importorskip("tyro", reason="needs the experiments extra")
+
+from experiments.singleshot import main  # noqa: E402
+
+SMALL = [
+    *("--methods", "synflow", "magnitude"),
+    *("--log10-compressions", "0", "2"),
+    *("--seeds", "1"),
+    *("--epochs", "1"),
+    *("--synflow-rounds", "20"),
+]
+
+
+def test_rows_configuration_and_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = []
+    for run in ("first", "again"):
+        main([*SMALL, "--results", str(tmp_path), "--run", run])
+        folder = tmp_path / "singleshot" / run
+        assert (folder / "singleshot.png").read_bytes().startswith(b"\x89PNG")
+        assert json.loads((folder / "config.json").read_text())["options"]["epochs"] == 1
+        runs.append((folder / "rows.csv").read_text())
+    assert runs[0] == runs[1]
+    rows = list(csv.DictReader(runs[0].splitlines()))
+    assert [row["method"] for row in rows] == ["synflow"] * 2 + ["magnitude"] * 2
+    for row in rows:
+        weights = int(row["weights"])
+        kept = weights if row["log10_compression"] == "0.0" else -(-weights // 100)
+        assert abs(int(row["kept"]) - kept) <= 1
+        assert 0.05 <= float(row["accuracy"]) <= 1
+    assert {row["collapsed"] for row in rows if row["method"] == "synflow"} == {"0"}
+    assert "synflow" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [
+        (["--epochs", "-1"], "--epochs must be >= 1, got -1"),
+        (["--methods", "obd"], "obd"),
+        (["--log10-compressions", "-1"], "--log10-compressions"),
+        (["--seeds", "many"], "many"),
+        (["--momentum", "nan"], "--momentum"),
+        (["--batch-size", "100000"], "--batch-size"),
+        (["--run", "../up"], "--run"),
+    ],
+)
+def test_bad_option_is_answered_in_one_line(
+    bad: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(bad)
+    assert caught.value.code == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert word in output.err
+
+
+def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert not caught.value.code
+    text = capsys.readouterr().out
+    for option in ("--methods", "--log10-compressions", "--learning-rate", "--results"):
+        assert option in text
+    assert "weights before" in text
