@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import math
 import re
 import sys
@@ -57,7 +58,8 @@ def refuse(message: str) -> NoReturn:
 
 
 def _first_part(box: str) -> str:
-    """What stands above the first rule in the box that tyro draws, on one line."""
-    body = box.split("\n", 1)[1] if "\n" in box else box
-    above = re.split(r"[─-]{5,}", body)[0]
-    return " ".join(above.replace("│", " ").replace("|", " ").split())
+    """What stands below the title and above the next rule in a box that tyro draws, on one line."""
+    lines = [re.sub(r"[│|╭╮╰╯─]|-{5,}", " ", line).strip() for line in box.splitlines()]
+    _, *below = itertools.dropwhile(lambda line: not line, lines)
+    text = itertools.dropwhile(lambda line: not line, below)
+    return " ".join(itertools.takewhile(bool, text))
