@@ -183,7 +183,7 @@ def _scan(
     interpret: Callable[..., list[Value]], operands: list[Value], params: dict[str, Any]
 ) -> list[Value]:
     """A scan of the linear network's body. Its flows carry their exponents along."""
-    consts, carry = params["num_consts"], params["num_carry"]
+    consts, carry = _scan_sizes(params)
     fixed, start, xs = (
         operands[:consts],
         operands[consts : consts + carry],
@@ -208,6 +208,14 @@ def _scan(
         body, start, arrays, params["length"], params["reverse"], params["unroll"]
     )
     return [*final, *(_common_exponent(value) for value in stacked)]
+
+
+def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
+    """How many operands of a scan are constant, and how many are carried."""
+    if "ft_in" in params:  # since JAX 0.11
+        consts, carry, _ = params["ft_in"].unpack()
+        return len(consts), len(carry)
+    return params["num_consts"], params["num_carry"]
 
 
 def _with_array(value: Value, array: jax.Array) -> Value:
