@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
+
 from synflow_jax.types import ApplyFn, Params
 
 if TYPE_CHECKING:
@@ -12,7 +15,8 @@ def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
     """``apply_fn(params, inputs)`` and ``params`` of a Flax NNX model.
 
     BatchNorm uses its running statistics and dropout is off, in a view of the model; the model
-    itself isn't changed. All state but the ``nnx.Param`` is fixed as it is now.
+    itself isn't changed, nor is what's returned when the model is: params and all other state are
+    copies of what they are now.
 
     Args:
         model: a Flax NNX module.
@@ -37,10 +41,11 @@ def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
     inference = nnx.view(
         model, deterministic=True, use_running_average=True, raise_if_not_found=False
     )
-    graph, params, state = nnx.split(inference, nnx.Param, ...)
+    graph, *shared = nnx.split(inference, nnx.Param, ...)
+    params, state = jax.tree.map(jnp.copy, shared)
 
     def apply_fn(params: Params, inputs: Any) -> Any:
-        return nnx.merge(graph, params, state)(inputs)
+        return nnx.merge(graph, params, state, copy=True)(inputs)
 
     return apply_fn, params
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from synflow_jax.paths import named_leaves
 from synflow_jax.types import Mask, Params
@@ -70,6 +72,16 @@ def check_mask(mask: Mask, params: Params) -> None:
             )
 
 
+def check_scalars(mask: Mask) -> None:
+    """No leaf of ``mask`` is a scalar ``False``: a scalar says that a leaf isn't prunable."""
+    for name, leaf in named_leaves(mask):
+        if jnp.ndim(leaf) == 0 and not isinstance(leaf, Tracer) and not bool(leaf):
+            raise ValueError(
+                f"mask leaf '{name}' is a scalar False; to prune all of a parameter use a mask of "
+                "its full shape, and scalar True for one that isn't prunable"
+            )
+
+
 def _difference(mask: Mask, params: Params) -> str:
     in_mask, in_params = dict(named_leaves(mask)), dict(named_leaves(params))
     for name in in_params:
@@ -89,7 +101,9 @@ def called(name: str, fn: Callable[..., Any], params: Params, data: Any) -> Any:
     try:
         return fn(params, data)
     except Exception as error:
-        shapes = jax.tree.map(lambda x: f"{jnp.result_type(x)}{list(jnp.shape(x))}", data)
+        shapes = jax.tree.map(
+            lambda x: f"{getattr(x, 'dtype', type(x).__name__)}{list(np.shape(x))}", data
+        )
         raise ValueError(
             f"{name}(params, ...) failed on data of {shapes}: {type(error).__name__}: {error}"
         ) from error

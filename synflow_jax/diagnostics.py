@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.checks import check_mask
+from synflow_jax.checks import check_mask, check_scalars
 from synflow_jax.paths import named_leaves
 from synflow_jax.types import Mask, Params
 
@@ -81,6 +81,7 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
     total                   4     1     0.25
     """
     check_mask(mask, params)
+    check_scalars(mask)
     rows = []
     for (name, param), leaf in zip(named_leaves(params), jax.tree.leaves(mask), strict=True):
         if jnp.ndim(leaf) == 0:

@@ -1,12 +1,14 @@
 """Equations of a jaxpr, with the values that meet in them and where they stand in the source."""
 
+import os
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.core import Tracer
-from jax.extend import source_info_util
 from jax.extend.core import JaxprEqn, Literal
 
 from synflow_jax.scaled import Scaled
@@ -24,10 +26,17 @@ class Coefficient:
     Attributes:
         value: an array of any type.
         nonnegative: whether that's known of it when tracing.
+        negative: whether it's known to be negative somewhere.
+        trained: whether it depends on the params.
+        linear: whether it's a sum of products of params and constants, so that its scores can't
+            be negative.
     """
 
     value: Any
-    nonnegative: bool = field(metadata={"static": True})
+    nonnegative: bool = field(default=False, metadata={"static": True})
+    negative: bool = field(default=False, metadata={"static": True})
+    trained: bool = field(default=False, metadata={"static": True})
+    linear: bool = field(default=True, metadata={"static": True})
 
 
 Value = Scaled | Coefficient
@@ -81,10 +90,17 @@ class Site(NamedTuple):
         return [] if caller else found
 
     def place(self) -> str:
-        """The user's file, line and function."""
-        place = source_info_util.summarize(self.equation.source_info)
-        inside = any(place.startswith(f"{file}:{line}") for file, _, line in self.frames())
-        return place if inside or self.outer is None else self.outer.place()
+        """The user's file, line and function: the innermost that belongs to no library here."""
+        for file, name, line in self.frames():
+            if not file.startswith(_libraries()):
+                return f"{file}:{line} ({name})"
+        return self.outer.place() if self.outer else "an unknown place"
+
+
+def _libraries() -> tuple[str, ...]:
+    loaded = [sys.modules.get(name) for name in ("jax", "flax", "synflow_jax")]
+    files = [module.__file__ for module in loaded if module]
+    return tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
 
 
 def bind(equation: JaxprEqn, *args: Any) -> Any:
@@ -99,33 +115,48 @@ def constant(equation: JaxprEqn, values: list[Value]) -> list[Value]:
     coefficients = [value for value in values if isinstance(value, Coefficient)]
     arrays = [value.value for value in coefficients]
     shapes = [getattr(var.aval, "shape", None) for var in equation.outvars]
-    if shapes == [()] and not any(isinstance(array, Tracer) for array in arrays):
+    plain = equation.primitive.name in _KEEP_NONNEGATIVE | {"neg", "sub"}
+    if plain and shapes == [()] and not any(isinstance(array, Tracer) for array in arrays):
         # Known when tracing, so that a rule can look at it.
         with jax.ensure_compile_time_eval():
             results = bind(equation, *arrays)
     else:
         results = bind(equation, *arrays)
-    name = equation.primitive.name
-    known = name in _NONNEGATIVE or (
-        name in _KEEP_NONNEGATIVE and all(value.nonnegative for value in coefficients)
-    )
     results = results if equation.primitive.multiple_results else [results]
-    return [Coefficient(result, known) for result in results]
+    return [_described(equation.primitive.name, coefficients, result) for result in results]
+
+
+def _described(name: str, operands: list[Coefficient], result: Any) -> Coefficient:
+    nonnegative = name in _KEEP_NONNEGATIVE and all(value.nonnegative for value in operands)
+    trained = any(value.trained for value in operands)
+    linear = name in _KEEP_NONNEGATIVE and all(value.linear for value in operands)
+    if name == "div":
+        linear &= not operands[1].trained
+    return Coefficient(
+        result,
+        nonnegative=nonnegative or name in _NONNEGATIVE,
+        negative=name in _KEEP_SIGN and any(value.negative for value in operands),
+        trained=trained,
+        linear=linear or not trained,
+    )
 
 
 def literal(value: Literal) -> Coefficient:
     """A number written in the program."""
     array = np.asarray(value.val, getattr(value.aval, "dtype", None))
-    return Coefficient(array, bool(np.all(array >= 0)))
+    return Coefficient(
+        array, nonnegative=bool(np.all(array >= 0)), negative=bool(np.any(array < 0))
+    )
 
 
 _NONNEGATIVE = frozenset("abs exp exp2 iota logistic rsqrt sqrt square".split())
 _KEEP_NONNEGATIVE = frozenset(
     (
-        "add add_any broadcast_in_dim concatenate conv_general_dilated convert_element_type copy "
-        "copy_p cumsum div dot_general dynamic_slice dynamic_update_slice expand_dims gather "
-        "integer_pow max min mul name optimization_barrier pad reduce_max reduce_min reduce_sum "
+        "abs add add_any broadcast_in_dim concatenate conv_general_dilated convert_element_type "
+        "copy copy_p cumsum div dot_general dynamic_slice dynamic_update_slice expand_dims gather "
+        "max min mul name optimization_barrier pad reduce_max reduce_min reduce_sum "
         "reduce_window_max reduce_window_sum reshape rev select_n sharding_constraint slice split "
         "squeeze stop_gradient transpose"
     ).split()
 )
+_KEEP_SIGN = frozenset("broadcast_in_dim convert_element_type copy expand_dims reshape".split())

@@ -9,7 +9,7 @@ network is refused with its line in the user's source.
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,18 +25,30 @@ from synflow_jax.equations import (
     literal,
 )
 from synflow_jax.linear_rules import RULES, Rule, flow_of
-from synflow_jax.scaled import Scaled, joined_exponent, normalized
+from synflow_jax.scaled import Scaled, joined_exponent, normalized, scaled
 
 
-def _code(fn: Callable[..., Any]) -> tuple[str, str]:
-    code = inspect.unwrap(getattr(fn, "fun", fn)).__code__
-    return code.co_filename, code.co_name
+class _Lines(NamedTuple):
+    """The lines of a function's source."""
+
+    file: str
+    name: str
+    first: int
+    last: int
+
+
+def _lines(fn: Callable[..., Any]) -> _Lines:
+    code = getattr(inspect.unwrap(getattr(fn, "fun", fn)), "__code__", None)
+    if code is None:
+        raise TypeError(f"an activation must be a Python function, got {fn!r}; name the function")
+    last = max(line for *_, line in code.co_lines() if line)
+    return _Lines(code.co_filename, code.co_name, code.co_firstlineno, last)
 
 
 # Functions whose every step stands for the positive part, known by their place in the source:
 # some are inlined where they are called and leave no name.
 _ACTIVATIONS = {
-    _code(fn)
+    _lines(fn)
     for fn in (
         jax.nn.celu,
         jax.nn.elu,
@@ -51,6 +63,20 @@ _ACTIVATIONS = {
         jax.nn.softplus,
     )
 }
+# What is made of activations and isn't one.
+_OTHERS = {_lines(jax.nn.hard_sigmoid)}
+
+
+def _in_any(functions: set[_Lines], site: Site) -> bool:
+    return any(
+        f.file == file and f.name == name and f.first <= line <= f.last
+        for file, name, line in site.frames()
+        for f in functions
+    )
+
+
+def _in_other(site: Site | None) -> bool:
+    return site is not None and (_in_any(_OTHERS, site) or _in_other(site.outer))
 
 
 def register(primitive: Primitive, rule: Rule) -> None:
@@ -73,6 +99,9 @@ def register_activation(fn: Callable[..., Any]) -> None:
     Args:
         fn: a Python function, or one under ``jax.jit``.
 
+    Raises:
+        TypeError: not a Python function.
+
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> def shifted_swish(x):
@@ -82,7 +111,7 @@ def register_activation(fn: Callable[..., Any]) -> None:
     >>> sf.flow(lambda w, x: shifted_swish(x @ w), weight, jnp.ones((1, 1))).log2
     Array(2.807355, dtype=float32)
     """
-    _ACTIVATIONS.add(_code(fn))
+    _ACTIVATIONS.add(_lines(fn))
 
 
 def linear_outputs(
@@ -103,13 +132,15 @@ def linear_outputs(
         NonHomogeneousError: ``fn`` isn't a linear network with activations.
     """
     closed = jax.make_jaxpr(fn)(params, inputs)
-    values: list[Value] = [Coefficient(leaf, True) for leaf in jax.tree.leaves(params)]
-    values += [Scaled(jnp.asarray(leaf), jnp.int32(0)) for leaf in jax.tree.leaves(inputs)]
+    values: list[Value] = [
+        Coefficient(leaf, nonnegative=True, trained=True) for leaf in jax.tree.leaves(params)
+    ]
+    values += [scaled(jnp.asarray(leaf)) for leaf in jax.tree.leaves(inputs)]
     results = _interpret(closed, values, biases, None)
-    for result in results:
-        if isinstance(result, Coefficient):
-            raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
-    return [flow_of(result) for result in results]
+    flows = [result for result in results if isinstance(result, Scaled)]
+    if len(flows) < len(results):
+        raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
+    return flows
 
 
 def _interpret(
@@ -119,7 +150,7 @@ def _interpret(
     jaxpr = closed.jaxpr
     environment: dict[Var, Value] = {}
     for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
-        environment[var] = Coefficient(const, False)
+        environment[var] = Coefficient(const)
     environment.update(zip(jaxpr.invars, values, strict=True))
 
     def read(atom: Var | Literal) -> Value:
@@ -135,10 +166,8 @@ def _interpret(
 def _step(site: Site, operands: list[Value]) -> list[Value]:
     equation = site.equation
     flows = {id(value): value for value in operands if isinstance(value, Scaled)}
-    if flows and any((file, name) in _ACTIVATIONS for file, name, _ in site.frames()):
-        if len(flows) > 1:
-            raise site.refuse("an activation of more than one value that depends on the input")
-        return [*flows.values()] * len(equation.outvars)
+    if flows and _in_any(_ACTIVATIONS, site) and not _in_other(site):
+        return _activation(site, *flows.values())
     name = equation.primitive.name
     if name in RULES and flows:
         results = RULES[name](site, *operands)
@@ -148,6 +177,15 @@ def _step(site: Site, operands: list[Value]) -> list[Value]:
     if flows:
         raise site.refuse("it isn't positively homogeneous in the network's input")
     return constant(equation, operands)
+
+
+def _activation(site: Site, flow: Scaled, *others: Scaled) -> list[Value]:
+    if others:
+        raise site.refuse("an activation of more than one value that depends on the input")
+    for var in site.equation.outvars:
+        if getattr(var.aval, "shape", None) != flow.mantissa.shape:
+            raise site.refuse("an activation that changes the shape")
+    return [flow] * len(site.equation.outvars)
 
 
 def _inner_jaxpr(equation: JaxprEqn) -> ClosedJaxpr | None:
@@ -171,7 +209,7 @@ def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
 
     match site.equation.primitive.name:
         case "scan":
-            return _scan(interpret, operands, params)
+            return _scan(site, interpret, operands)
         case "checkpoint" | "remat2":
             options = {name: params[name] for name in ("policy", "prevent_cse")}
             return jax.checkpoint(interpret, **options)(*operands)
@@ -179,10 +217,9 @@ def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
             return interpret(*operands)
 
 
-def _scan(
-    interpret: Callable[..., list[Value]], operands: list[Value], params: dict[str, Any]
-) -> list[Value]:
+def _scan(site: Site, interpret: Callable[..., list[Value]], operands: list[Value]) -> list[Value]:
     """A scan of the linear network's body. Its flows carry their exponents along."""
+    params = site.equation.params
     consts, carry = _scan_sizes(params)
     fixed, start, xs = (
         operands[:consts],
@@ -193,7 +230,11 @@ def _scan(
     def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
         values = [_with_array(x, part) for x, part in zip(xs, slices, strict=True)]
         results = interpret(*fixed, *carried, *values)
-        return [_settled(value) for value in results[:carry]], results[carry:]
+        after = [
+            flow_of(site, result) if isinstance(before, Scaled) else result
+            for before, result in zip(carried, results[:carry], strict=True)
+        ]
+        return [_settled(value) for value in after], results[carry:]
 
     arrays = [x.mantissa if isinstance(x, Scaled) else x.value for x in xs]
     first = [jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)) for x in arrays]
@@ -201,7 +242,7 @@ def _scan(
     for _ in range(carry + 1):
         after, _ = jax.eval_shape(body, start, first)
         start = [
-            _settled(flow_of(before)) if isinstance(then, Scaled) else before
+            _settled(flow_of(site, before)) if isinstance(then, Scaled) else before
             for before, then in zip(start, after, strict=True)
         ]
     final, stacked = lax.scan(
@@ -228,7 +269,7 @@ def _settled(value: Value) -> Value:
     """``value`` in the form that it has after any round of a loop."""
     if isinstance(value, Scaled):
         return normalized(value)
-    return Coefficient(jnp.asarray(value.value), False)
+    return Coefficient(jnp.asarray(value.value), trained=value.trained, linear=value.linear)
 
 
 def _common_exponent(value: Value) -> Value:

@@ -12,21 +12,36 @@ from jax import lax
 from jax.core import Tracer
 
 from synflow_jax.equations import Coefficient, Site, Value
-from synflow_jax.scaled import Scaled, aligned, grown, normalized, scaled
+from synflow_jax.scaled import Scaled, aligned, at_exponent, grown, normalized, scaled
 
 Rule = Callable[..., Any]
 """``rule(site, *values) -> Value`` or, for several results, a list of them."""
 
 
-def flow_of(value: Value) -> Scaled:
+def flow_of(site: Site, value: Value) -> Scaled:
     """``value`` as part of the flow: a coefficient enters in absolute value."""
-    return value if isinstance(value, Scaled) else scaled(nonnegative(value))
+    return value if isinstance(value, Scaled) else scaled(magnitude(site, value))
 
 
-def nonnegative(coefficient: Coefficient) -> jax.Array:
+def magnitude(site: Site, coefficient: Coefficient) -> jax.Array:
     """A coefficient in absolute value."""
+    if coefficient.trained and not coefficient.linear:
+        raise site.refuse(
+            "it takes a function of the params that isn't a sum of products of them, whose "
+            "scores could be negative"
+        )
     value = jnp.asarray(coefficient.value)
     return value if coefficient.nonnegative else jnp.abs(value)
+
+
+def added(site: Site, value: Value) -> Scaled:
+    """``value`` as one part of a sum, a choice or a concatenation: a coefficient is a bias."""
+    if isinstance(value, Scaled):
+        return value
+    if value.negative and site.equation.primitive.name not in ("add", "add_any", "sub"):
+        raise site.refuse("it fills in a negative number; fill in 0")
+    bias = scaled(magnitude(site, value))
+    return bias if site.biases else replace(bias, mantissa=jnp.zeros_like(bias.mantissa))
 
 
 def passes(site: Site, *values: Value) -> Any:
@@ -39,6 +54,13 @@ def passes(site: Site, *values: Value) -> Any:
     if site.equation.primitive.multiple_results:
         return [replace(operand, mantissa=result) for result in results]
     return replace(operand, mantissa=results)
+
+
+def gathers(site: Site, operand: Value, indices: Value) -> Any:
+    """Elements of one operand; where an index is outside, NaN, or 0 if that's asked for."""
+    if site.equation.params["fill_value"] not in (None, 0):
+        raise site.refuse("it fills in a number other than 0")
+    return passes(site, operand, indices)
 
 
 def sums(site: Site, operand: Scaled) -> Scaled:
@@ -62,7 +84,7 @@ def multiplies(site: Site, left: Value, right: Value) -> Scaled:
     """A product with a coefficient, element by element."""
     if isinstance(left, Scaled) and isinstance(right, Scaled):
         raise site.refuse(_DEGREE_2)
-    left, right = flow_of(left), flow_of(right)
+    left, right = flow_of(site, left), flow_of(site, right)
     mantissa = site.bind(left.mantissa, right.mantissa)
     return grown(Scaled(mantissa, left.exponent + right.exponent), left.growth + right.growth + 2)
 
@@ -71,18 +93,22 @@ def divides(site: Site, left: Value, right: Value) -> Scaled:
     """A quotient by a coefficient."""
     if isinstance(right, Scaled):
         raise site.refuse("it divides by a value that depends on the input")
-    left, right = flow_of(left), flow_of(right)
+    left, right = flow_of(site, left), flow_of(site, right)
+    if right.mantissa.ndim:
+        # Where the divisor is much smaller than its largest element, the quotient is much larger.
+        left = normalized(left)
     mantissa = site.bind(left.mantissa, right.mantissa)
-    return grown(Scaled(mantissa, left.exponent - right.exponent), left.growth + 20)
+    quotient = Scaled(mantissa, left.exponent - right.exponent, left.growth + 2)
+    return normalized(quotient) if right.mantissa.ndim else grown(quotient, 0)
 
 
 def accumulates(site: Site, left: Value, right: Value) -> Scaled:
     """A matrix product or convolution with a coefficient."""
     match left, right:
         case Scaled(), Coefficient():
-            product = replace(left, mantissa=site.bind(left.mantissa, nonnegative(right)))
+            product = replace(left, mantissa=site.bind(left.mantissa, magnitude(site, right)))
         case Coefficient(), Scaled():
-            product = replace(right, mantissa=site.bind(nonnegative(left), right.mantissa))
+            product = replace(right, mantissa=site.bind(magnitude(site, left), right.mantissa))
         case _:
             raise site.refuse(_DEGREE_2)
     return normalized(product)
@@ -93,10 +119,10 @@ _DEGREE_2 = "a product of two values that both depend on the input has degree 2"
 
 def adds(site: Site, left: Value, right: Value) -> Scaled:
     """A sum. What doesn't depend on the input is a bias."""
-    if isinstance(left, Scaled) and isinstance(right, Scaled):
-        return _joined(site, [left, right])
-    if not site.biases:
-        return left if isinstance(left, Scaled) else flow_of(right)
+    if not site.biases and isinstance(left, Coefficient):
+        return flow_of(site, right)
+    if not site.biases and isinstance(right, Coefficient):
+        return flow_of(site, left)
     return _joined(site, [left, right])
 
 
@@ -104,16 +130,16 @@ def subtracts(site: Site, left: Value, right: Value) -> Scaled:
     """A difference from a coefficient, such as a running mean, which is added in absolute value."""
     if isinstance(right, Scaled):
         raise site.refuse("it subtracts a value that depends on the input")
-    flow = flow_of(left)
+    flow = flow_of(site, left)
     if not site.biases:
         return flow
-    flow, bias = aligned(flow, flow_of(right))
+    flow, bias = aligned(flow, added(site, right))
     return grown(replace(flow, mantissa=flow.mantissa + bias.mantissa), 1)
 
 
 def _joined(site: Site, values: list[Value], *others: Any) -> Scaled:
     """The operation on values brought to one exponent."""
-    flows = aligned(*(flow_of(value) for value in values))
+    flows = aligned(*(added(site, value) for value in values))
     return grown(replace(flows[0], mantissa=site.bind(*others, *(f.mantissa for f in flows))), 1)
 
 
@@ -129,7 +155,7 @@ def takes_larger(site: Site, left: Value, right: Value) -> Scaled:
     bound = right if isinstance(left, Scaled) else left
     if not _known(bound, lambda value: value <= 0):
         raise site.refuse("it compares the flow with a number that isn't known to be 0 or less")
-    return left if isinstance(left, Scaled) else flow_of(right)
+    return flow_of(site, left if isinstance(left, Scaled) else right)
 
 
 def takes_smaller(site: Site, left: Value, right: Value) -> Scaled:
@@ -157,14 +183,14 @@ def selects(site: Site, which: Value, *cases: Value) -> Scaled:
 def updates(site: Site, operand: Value, update: Value, *starts: Value) -> Scaled:
     """A block of one operand replaced by another."""
     indices = [_index(site, start) for start in starts]
-    flow, new = aligned(flow_of(operand), flow_of(update))
+    flow, new = aligned(added(site, operand), added(site, update))
     return replace(flow, mantissa=site.bind(flow.mantissa, new.mantissa, *indices))
 
 
 def scatters(site: Site, operand: Value, where: Value, update: Value) -> Scaled:
     """Elements of one operand replaced by, or added to, those of another."""
     indices = _index(site, where)
-    flow, new = aligned(flow_of(operand), flow_of(update))
+    flow, new = aligned(added(site, operand), added(site, update))
     growth = new.mantissa.size.bit_length()
     return grown(replace(flow, mantissa=site.bind(flow.mantissa, indices, new.mantissa)), growth)
 
@@ -183,11 +209,10 @@ def same(site: Site, operand: Scaled) -> Scaled:
 
 def all_reduces(site: Site, *operands: Value) -> Any:
     """A sum over devices, brought to one exponent first."""
-    flows = [flow_of(operand) for operand in operands]
+    flows = [flow_of(site, operand) for operand in operands]
     common = []
     for flow in flows:
-        exponent = lax.pmax(flow.exponent, site.equation.params["axes"])
-        common += aligned(flow, Scaled(jnp.zeros((), flow.mantissa.dtype), exponent))[:1]
+        common += at_exponent(lax.pmax(flow.exponent, site.equation.params["axes"]), flow)
     sums = site.bind(*(flow.mantissa for flow in common))
     if not site.equation.primitive.multiple_results:
         return grown(replace(common[0], mantissa=sums), 16)
@@ -204,10 +229,10 @@ def _known(value: Value, holds: Callable[[np.ndarray], Any]) -> bool:
 RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
-            "broadcast_in_dim copy copy_p device_put dynamic_slice expand_dims gather "
+            "broadcast_in_dim copy copy_p device_put dynamic_slice expand_dims "
             "layout_constraint name optimization_barrier pcast pvary reduce_max reduce_min "
             "reduce_precision reduce_window_max reduce_window_min reshape reshard rev "
-            "sharding_constraint slice split squeeze stop_gradient transpose cummax cummin"
+            "sharding_constraint slice split squeeze stop_gradient tile transpose cummax cummin"
         ).split(),
         passes,
     ),
@@ -217,6 +242,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys("add add_any".split(), adds),
     "abs": same,
     "concatenate": joins,
+    "gather": gathers,
+    "stack": joins,
     "convert_element_type": converts,
     "div": divides,
     "dynamic_update_slice": updates,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from synflow_jax.checks import called, check_float_output
-from synflow_jax.types import ApplyFn, LossFn, Params
+from synflow_jax.types import ApplyFn, LossFn, Params, Scores
 
 
 def cross_entropy(apply_fn: ApplyFn, temperature: float = 1.0) -> LossFn:
@@ -60,3 +60,10 @@ def checked_loss(method: str, loss_fn: LossFn) -> LossFn:
         return loss
 
     return checked
+
+
+def nan_unless_finite(loss: jax.Array, scores: Scores) -> Scores:
+    """``scores``, or NaN where the loss isn't finite: a label out of range makes it NaN and yet
+    leaves its gradient finite.
+    """
+    return jax.tree.map(lambda s: jnp.where(jnp.isfinite(loss), s, jnp.nan), scores)

@@ -59,7 +59,9 @@ def keep_params_sparse(
 
     def init(params: Params) -> SparseState:
         check_mask(mask, params)
-        return SparseState(jax.tree.map(jnp.asarray, mask), inner.init(apply_mask(mask, params)))
+        # A copy, so that donating the state leaves the caller's mask alone.
+        own = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), mask)
+        return SparseState(own, inner.init(apply_mask(mask, params)))
 
     def update(
         updates: optax.Updates, state: Any, params: Params | None = None, **extra: Any

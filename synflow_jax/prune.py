@@ -7,7 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.checks import check_compression, check_mask, check_params, check_rounds
+from synflow_jax.checks import (
+    check_compression,
+    check_mask,
+    check_params,
+    check_rounds,
+    check_scalars,
+)
 from synflow_jax.masks import full_mask, is_kernel, prunable_leaves
 from synflow_jax.paths import named_leaves
 from synflow_jax.schedules import exponential
@@ -89,6 +95,7 @@ def prune(
         score_fn, params, start, counts, batch=batch, key=key, select=select
     )
     check_finite(history, start)
+    check_kept(history, counts)
     return pruned, history
 
 
@@ -153,6 +160,7 @@ def start_mask(params: Params, mask: Mask | None, prunable: Prunable) -> Mask:
     if mask is None:
         return full_mask(params, prunable)
     check_mask(mask, params)
+    check_scalars(mask)
     return jax.tree.map(
         lambda m, p: jnp.broadcast_to(m, p.shape) if jnp.ndim(m) else jnp.array(True), mask, params
     )
@@ -179,6 +187,8 @@ def round_counts(
     total, kept = sum(sizes), sum(int(jnp.sum(leaf, dtype=jnp.int32)) for leaf in layers)
     if total >= 2**31:
         raise ValueError(f"more than 2**31 - 1 prunable weights aren't supported, got {total:,}")
+    if not kept:
+        raise ValueError(f"nothing is left to prune: 0 of {total:,} weights are prunable and kept")
     if compression * kept < total:
         raise ValueError(
             f"compression={compression:g} asks for {total / compression:,.0f} of {total:,} "
@@ -217,6 +227,16 @@ def check_scores(scores: Scores, params: Params) -> None:
             raise TypeError(
                 f"scores leaf '{name}' must be floating-point, got {jnp.result_type(score)}"
             )
+
+
+def check_kept(history: History, counts: np.ndarray) -> None:
+    """As many weights are left as asked for."""
+    kept, asked = np.asarray(history.kept)[..., -1], counts[..., -1, :].sum(-1)
+    if np.any(kept != asked):
+        raise ValueError(
+            f"{kept} weights are left instead of {asked}: the earlier mask keeps fewer of some "
+            "layer than select asks for; pass a higher compression or sf.global_top_k"
+        )
 
 
 def check_finite(history: History, mask: Mask) -> None:

@@ -29,8 +29,11 @@ class Scaled:
     growth: int = field(default=0, metadata={"static": True})
 
 
-# Half of float32's range; the other half is for one more operation.
-_MOST_GROWTH = 64
+# A quarter of float32's range; the rest is for the next operation.
+_MOST_GROWTH = 32
+# The exponent of 0: below all others, so that 0 decides no common exponent. Sums of some tens of
+# it still fit in int32.
+_ZERO_EXPONENT = -(2**24)
 
 
 def scaled(x: jax.Array) -> Scaled:
@@ -42,8 +45,10 @@ def normalized(x: Scaled) -> Scaled:
     """The same value with a mantissa whose largest magnitude is in [1, 2); 0 stays."""
     if not x.mantissa.size:
         return replace(x, growth=0)
-    shift = _exponent(jnp.max(jnp.abs(lax.stop_gradient(x.mantissa))))
-    return Scaled(x.mantissa * _power_of_two(-shift, x.mantissa.dtype), x.exponent + shift)
+    largest = jnp.max(jnp.abs(lax.stop_gradient(x.mantissa)))
+    shift = _exponent(largest)
+    exponent = jnp.where(largest == 0, _ZERO_EXPONENT, x.exponent + shift)
+    return Scaled(x.mantissa * _power_of_two(-shift, x.mantissa.dtype), exponent)
 
 
 def grown(x: Scaled, growth: int) -> Scaled:
@@ -53,10 +58,15 @@ def grown(x: Scaled, growth: int) -> Scaled:
 
 
 def aligned(*values: Scaled) -> list[Scaled]:
-    """The same values at one common exponent, the largest. All of one dtype."""
+    """The same values at one common exponent, the largest."""
     exponent = values[0].exponent
     for value in values[1:]:
         exponent = jnp.maximum(exponent, value.exponent)
+    return at_exponent(exponent, *values)
+
+
+def at_exponent(exponent: jax.Array, *values: Scaled) -> list[Scaled]:
+    """The same values at a common exponent that's no lower than theirs."""
     growth = max(value.growth for value in values)
     return [
         Scaled(

@@ -66,7 +66,7 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
     """
     bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
     k = jnp.asarray(k, jnp.int32)
-    threshold = _kth_largest(_packed(scores), k, bits)
+    threshold = _kth_largest(_packed(scores, bits), k, bits)
 
     def keep(leaf: jax.Array, offset: int) -> jax.Array:
         key = _keys(leaf.reshape(-1), jnp.arange(leaf.size, dtype=jnp.int32) + offset, bits)
@@ -77,10 +77,9 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
     return [keep(leaf, offset) for leaf, offset in zip(scores, offsets, strict=False)]
 
 
-def _packed(scores: Sequence[jax.Array]) -> list[jax.Array]:
+def _packed(scores: Sequence[jax.Array], bits: int) -> list[jax.Array]:
     """The scores in order as one-dimensional arrays, runs of small ones joined."""
-    widest = max((leaf.dtype for leaf in scores), key=lambda dtype: dtype.itemsize)
-    flat = [leaf.reshape(-1).astype(widest) for leaf in scores if leaf.size]
+    flat = [leaf.reshape(-1).astype(f"float{bits}") for leaf in scores if leaf.size]
     runs = [(s, list(run)) for s, run in itertools.groupby(flat, lambda leaf: leaf.size < _SMALL)]
     return [a for small, run in runs for a in ([jnp.concatenate(run)] if small else run)]
 

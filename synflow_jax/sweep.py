@@ -9,7 +9,7 @@ import numpy as np
 from synflow_jax.checks import check_params
 from synflow_jax.masks import is_kernel
 from synflow_jax.paths import named_leaves
-from synflow_jax.prune import check_finite, prune_rounds, round_counts, start_mask
+from synflow_jax.prune import check_finite, check_kept, prune_rounds, round_counts, start_mask
 from synflow_jax.schedules import exponential
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
@@ -78,6 +78,7 @@ def sweep(
         select=select,
     )
     check_finite(histories, start)
+    check_kept(histories, counts)
     return masks, histories
 
 

@@ -54,6 +54,17 @@ def test_nnx_inference_mode_and_model_unchanged() -> None:
     assert sf.layer_table(mask, params).rows[0].name == "conv/kernel"
 
 
+def test_nnx_params_are_a_copy_of_what_they_are_now() -> None:
+    model = NnxModel(nnx.Rngs(0))
+    apply_fn, params = sf.from_nnx(model)
+    before, outputs = jax.tree.map(jnp.copy, params), apply_fn(params, X)
+    model.train()
+    model(X)
+    model.dense.kernel[...] = jnp.zeros((8, 5))
+    chex.assert_trees_all_equal(params, before)
+    np.testing.assert_array_equal(apply_fn(params, X), outputs)
+
+
 def test_linen_inference_mode() -> None:
     module = LinenModel()
     variables = module.init(jax.random.key(0), X, train=False)

@@ -1,6 +1,9 @@
 """The linear network's interpreter: what it runs, what it refuses, how far it reaches."""
 
 import functools
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +16,6 @@ from flax import linen, nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
-from jax.sharding import NamedSharding, PartitionSpec
 
 import synflow_jax as sf
 
@@ -385,6 +387,70 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
 }
 
 
+DERIVED = {
+    "standardized": lambda w: w - w.mean(0, keepdims=True),
+    "normalized": lambda w: w / jnp.sqrt(jnp.sum(w**2, axis=0, keepdims=True)),
+    "gated": lambda w: w * (1 - w),
+    "in a divisor": lambda w: 1 / w,
+    "exponential": lambda w: jnp.exp(w),
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_functions_of_the_params_that_give_negative_scores_are_refused(name: str) -> None:
+    derive = DERIVED[name]
+    with pytest.raises(sf.NonHomogeneousError, match="function of the params"):
+        sf.flow(lambda params, x: x @ derive(params), jnp.ones((3, 3)), jnp.ones((1, 3)))
+
+
+@pytest.mark.parametrize("fill", [-1e30, -jnp.inf, -1.0])
+def test_negative_fills_are_refused(fill: float) -> None:
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        return jnp.where(jnp.arange(3) > 1, x @ params, fill).max(1)
+
+    with pytest.raises(sf.NonHomogeneousError, match="fill in 0"):
+        sf.flow(apply_fn, jnp.ones((3, 3)), jnp.ones((1, 3)))
+
+
+def test_filled_gather_is_refused() -> None:
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        return (x @ params).at[:, jnp.array([0, 5])].get(mode="fill", fill_value=1.0)
+
+    with pytest.raises(sf.NonHomogeneousError, match="other than 0"):
+        sf.flow(apply_fn, jnp.ones((3, 3)), jnp.ones((1, 3)))
+
+
+def test_hard_sigmoid_is_no_activation_though_made_of_one() -> None:
+    with pytest.raises(sf.NonHomogeneousError, match="test_homogeneous"):
+        sf.flow(lambda p, x: jax.nn.hard_sigmoid(x @ p), jnp.ones((3, 3)), jnp.ones((1, 3)))
+
+
+def test_naming_one_lambda_names_no_other() -> None:
+    first = lambda x: jnp.exp(x)  # noqa: E731
+    second = lambda x: jnp.exp(x)  # noqa: E731
+    sf.homogeneous.register_activation(first)
+    params, x = jnp.ones((3, 3)), jnp.ones((1, 3))
+    assert sf.flow(lambda p, x: first(x @ p), params, x).log2 > 0
+    with pytest.raises(sf.NonHomogeneousError, match="'exp'"):
+        sf.flow(lambda p, x: second(x @ p), params, x)
+    with pytest.raises(TypeError, match="Python function"):
+        sf.homogeneous.register_activation(functools.partial(first))
+
+
+def test_the_line_is_the_users_also_through_flax() -> None:
+    class Normalized(nnx.Module):
+        def __init__(self) -> None:
+            self.norm = nnx.LayerNorm(3, rngs=nnx.Rngs(0))
+
+        def __call__(self, x: jax.Array) -> jax.Array:
+            return self.norm(x)
+
+    line = Normalized.__call__.__code__.co_firstlineno + 1
+    apply_fn, params = sf.from_nnx(Normalized())
+    with pytest.raises(sf.NonHomogeneousError, match=rf"{__file__}:{line} \(__call__\)"):
+        sf.flow(apply_fn, params, jnp.ones((1, 3)))
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
     fn, operation, why = REFUSED[name]
@@ -440,6 +506,54 @@ def test_far_beyond_float32() -> None:
         np.testing.assert_allclose(jnp.sum(leaf), flow.mantissa, rtol=1e-4)
 
 
+def test_zero_biases_dont_hide_a_flow_far_below_float32() -> None:
+    keys = jax.random.split(KEY, 60)
+    params = [{"w": 0.01 * jax.random.normal(k, (16, 16)), "b": jnp.zeros(16)} for k in keys]
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        for layer in params:
+            x = jnp.concatenate(
+                [jax.nn.relu(x @ layer["w"] + layer["b"].reshape(1, 16)), jnp.zeros((1, 1))], 1
+            )
+            x = x[:, :16]
+        return x
+
+    inputs = jnp.ones((1, 16))
+    logs = [float(sf.flow(apply_fn, params, inputs, biases=b).log2) for b in (True, False)]
+    assert -1000 < logs[0] < -150
+    assert logs[0] == logs[1]
+    _, history = sf.prune(sf.synflow(apply_fn, inputs), params, 10.0, rounds=10)
+    assert history.kept_by_layer[-1].min() > 0
+
+
+def test_growth_is_bounded_between_products() -> None:
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        for _ in range(30):
+            x = x + x
+        x = x / jnp.array([[1.0, 1e-30]])
+        for _ in range(90):
+            x = x + x
+        return (x @ params) * 1e-30
+
+    flow = sf.flow(apply_fn, jnp.full((2, 2), 1e20), jnp.ones((1, 2)))
+    np.testing.assert_allclose(flow.log2, 120 + np.log2(2e50) - 30 * np.log2(10), rtol=1e-3)
+
+
+def test_without_biases_nothing_is_added_anywhere() -> None:
+    params = {"w": jnp.ones((3, 3)), "b": jnp.full(3, 5.0)}
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        x = x @ params["w"]
+        x = x.at[:, 0].add(params["b"][0])
+        x = jnp.concatenate([x, params["b"].reshape(1, 3)], axis=1)
+        x = jnp.where(jnp.arange(6) < 5, x, params["b"][0])
+        return x - params["b"][0]
+
+    inputs = jnp.ones((1, 3))
+    np.testing.assert_allclose(sf.flow(apply_fn, params, inputs, biases=False).log2, np.log2(9))
+    assert sf.flow(apply_fn, params, inputs).log2 > np.log2(9)
+
+
 def test_all_zero_flow_has_zero_scores() -> None:
     params = deep_params(5)
     params[2] = jnp.zeros_like(params[2])
@@ -460,34 +574,52 @@ def test_under_vmap_and_grad() -> None:
         np.testing.assert_allclose(jnp.sum(w * g) * np.log(2), 1, rtol=1e-4)
 
 
-def test_under_shard_map() -> None:
-    params, inputs = deep_params(10), jnp.ones((1, 16))
-    mask = [jnp.array(True)] * 10
-    mesh = jax.make_mesh((1,), ("data",))
+DEVICES = """
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import NamedSharding, PartitionSpec as P
+import synflow_jax as sf
 
-    def hidden_sharded(params: Any, x: jax.Array) -> jax.Array:
-        """The last product's rows on several devices, their parts added up."""
-        return lax.psum(deep(params, x), "data")
+mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+keys = jax.random.split(jax.random.key(0), 4)
+params = [100 * jax.random.normal(key, (16, 16)) for key in keys]
+# Parts of very different size, each with an exponent of its own.
+params.append(jnp.exp2(jnp.arange(16.0) * 8).reshape(16, 1) * jnp.ones((1, 16)))
+inputs, mask = jnp.ones((1, 16)), [jnp.array(True)] * 5
 
-    everywhere = [PartitionSpec()] * 10
-    sharded = jax.shard_map(
-        lambda params: sf.synflow(hidden_sharded, inputs)(params, mask, None, None),
-        mesh=mesh,
-        in_specs=(everywhere,),
-        out_specs=everywhere,
-        check_vma=False,
-    )
-    expected = sf.synflow(deep, inputs)(params, mask, None, None)
-    chex.assert_trees_all_close(jax.jit(sharded)(params), expected, rtol=1e-6)
+def apply_fn(params, x):
+    for kernel in params:
+        x = jax.nn.relu(x @ kernel)
+    return x
+
+def hidden_sharded(params, x):
+    for kernel in params[:-1]:
+        x = jax.nn.relu(x @ kernel)
+    part = jax.lax.axis_index("data") * 2
+    x = jax.lax.dynamic_slice(x, (0, part), (1, 2))
+    return jax.lax.psum(x @ params[-1], "data")
+
+expected = sf.flow(apply_fn, params, inputs)
+specs = [P()] * 4 + [P("data", None)]
+flow = jax.shard_map(
+    lambda params: sf.flow(hidden_sharded, params, inputs), mesh=mesh, in_specs=(specs,),
+    out_specs=P(),
+)
+found = jax.jit(flow)(params)
+np.testing.assert_allclose(found.log2, expected.log2, rtol=1e-6)
+
+plain = jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None)
+sharding = NamedSharding(mesh, P(None, "data"))
+sharded = jax.jit(sf.synflow(apply_fn, inputs), in_shardings=(sharding, None, None, None))
+for a, b in zip(sharded(params, mask, None, None), plain):
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6 * float(b.max()))
+assert len(jax.devices()) == 8
+"""
 
 
-def test_under_sharded_jit() -> None:
-    params, inputs = deep_params(10), jnp.ones((1, 16))
-    mask = [jnp.array(True)] * 10
-    sharding = NamedSharding(jax.make_mesh((1,), ("data",)), PartitionSpec(None, "data"))
-    score_fn = jax.jit(sf.synflow(deep, inputs), in_shardings=(sharding, None, None, None))
-    expected = jax.jit(sf.synflow(deep, inputs))(params, mask, None, None)
-    chex.assert_trees_all_close(score_fn(params, mask, None, None), expected, rtol=1e-6)
+def test_under_shard_map_and_sharded_jit_on_eight_devices() -> None:
+    flags = "--xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", DEVICES], check=True, env=environment)
 
 
 # Biases.

@@ -97,6 +97,16 @@ def test_mask_can_be_swapped() -> None:
     chex.assert_trees_all_equal(state.mask, swapped)
 
 
+def test_donating_the_state_leaves_the_mask_alone() -> None:
+    mask = jax.tree.map(jnp.copy, MASK)
+    tx = sf.keep_params_sparse(optax.sgd(0.1), mask)
+    state = tx.init(PARAMS)
+    step = jax.jit(lambda state: tx.update(PARAMS, state, PARAMS)[1], donate_argnums=0)
+    step(step(state))
+    chex.assert_trees_all_equal(mask, MASK)
+    tx.init(PARAMS)
+
+
 def test_refused() -> None:
     tx = sf.keep_params_sparse(optax.sgd(0.1), MASK)
     with pytest.raises(ValueError, match="needs the params"):

@@ -195,6 +195,31 @@ REFUSED = {
         ValueError,
         ["compression=2", "keeps only", "compression >= "],
     ),
+    "mask keeps nothing": (
+        {"mask": jax.tree.map(lambda m: m & (m.ndim == 0), FULL)},
+        ValueError,
+        ["nothing is left"],
+    ),
+    "scalar False": (
+        {"mask": {**FULL, "dense1": {**FULL["dense1"], "bias": jnp.array(False)}}},
+        ValueError,
+        ["dense1/bias", "scalar False"],
+    ),
+    "layer that keeps less": (
+        {"mask": prune(compression=3.0)[0], "compression": 3.1, "select": sf.local_top_k},
+        ValueError,
+        ["instead of", "fewer of some"],
+    ),
+    "label out of range": (
+        {"score_fn": SCORES["snip"], "batch": (BATCH[0], BATCH[1] + 1)},
+        ValueError,
+        ["aren't finite"],
+    ),
+    "empty kernels": (
+        {"params": {"kernel": jnp.zeros((0, 3))}},
+        ValueError,
+        ["nothing is left"],
+    ),
     "failing apply_fn": (
         {"score_fn": sf.synflow(dense_apply, jnp.ones((1, 7)))},
         ValueError,
@@ -270,3 +295,12 @@ def test_sweep_refused(case: str) -> None:
         sf.sweep(SYNFLOW, options.pop("params"), options.pop("compressions"), rounds=2, **options)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_synflow_refused() -> None:
+    with pytest.raises(TypeError, match="inputs must be floating-point, got uint8"):
+        sf.synflow(dense_apply, jnp.ones((1, 6), jnp.uint8))
+    with pytest.raises(ValueError, match="needs x64"):
+        sf.synflow(dense_apply, jnp.ones((1, 6)), dtype=jnp.float64)
+    with pytest.raises(TypeError, match="floating-point type, got dtype=int32"):
+        sf.synflow(dense_apply, jnp.ones((1, 6)), dtype=jnp.int32)

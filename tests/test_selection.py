@@ -73,6 +73,15 @@ def test_bfloat16_scores_rank_with_float32_ones() -> None:
     np.testing.assert_array_equal(np.stack(kept), [[False, True], [True, False]])
 
 
+def test_half_types_rank_together_exactly() -> None:
+    rng = np.random.default_rng(0)
+    leaves = [jnp.asarray(rng.normal(size=2000), dtype) for dtype in (jnp.bfloat16, jnp.float16)]
+    for k in (500, 1667, 2500):
+        kept = jitted(leaves, k)
+        expected = highest([np.asarray(leaf, np.float32) for leaf in leaves], k)
+        np.testing.assert_array_equal(np.stack(kept), np.stack(expected))
+
+
 def test_under_vmap() -> None:
     rng = np.random.default_rng(0)
     scores = np.round(rng.normal(size=(3, 500)), 1).astype(np.float32)

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.losses import checked_loss
+from synflow_jax.losses import checked_loss, nan_unless_finite
 from synflow_jax.masks import apply_mask, prunable_leaves
 from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
 
@@ -52,6 +52,7 @@ def grasp(loss_fn: LossFn) -> ScoreFn:
         gradient_fn = jax.grad(loss_of)
         _, product = jax.jvp(gradient_fn, (weights,), (gradient_fn(weights),))
         scores = [w * h for w, h in zip(weights, product, strict=True)]
-        return merge(scores, [jnp.zeros_like(leaf) for leaf in leaves])
+        zeros = [jnp.zeros_like(leaf) for leaf in leaves]
+        return nan_unless_finite(loss_of(weights), merge(scores, zeros))
 
     return score_fn

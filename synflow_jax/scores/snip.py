@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.losses import checked_loss
+from synflow_jax.losses import checked_loss, nan_unless_finite
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
 
@@ -32,7 +32,8 @@ def snip(loss_fn: LossFn) -> ScoreFn:
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del key
         masked = apply_mask(mask, params)
-        gradient = jax.grad(checked_loss("snip", loss_fn))(masked, batch)
-        return jax.tree.map(lambda w, g: jnp.abs(w * g), masked, gradient)
+        loss, gradient = jax.value_and_grad(checked_loss("snip", loss_fn))(masked, batch)
+        scores = jax.tree.map(lambda w, g: jnp.abs(w * g), masked, gradient)
+        return nan_unless_finite(loss, scores)
 
     return score_fn

@@ -28,7 +28,8 @@ class Flow(NamedTuple):
     @property
     def log2(self) -> jax.Array:
         """Logarithm to base 2; -inf where no path is left."""
-        return jnp.log2(self.mantissa) + self.exponent.astype(self.mantissa.dtype)
+        mantissa = self.mantissa.astype(jnp.promote_types(self.mantissa.dtype, jnp.float32))
+        return jnp.log2(mantissa) + self.exponent.astype(mantissa.dtype)
 
 
 def synflow(
@@ -81,6 +82,7 @@ def synflow(
            [0.75, 1.  ]], dtype=float32)
     """
     _check_inputs(inputs)
+    _check_dtype(dtype)
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
@@ -121,6 +123,7 @@ def flow(
     Array(602., dtype=float32)
     """
     _check_inputs(inputs)
+    _check_dtype(dtype)
     result = _total(apply_fn, _magnitudes(params, dtype), inputs, dtype, biases)
     return Flow(result.mantissa, result.exponent)
 
@@ -146,8 +149,24 @@ def _cast(tree: Any, dtype: Any) -> Any:
 
 def _check_inputs(inputs: Any) -> None:
     for leaf in jax.tree.leaves(inputs):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise TypeError(
+                f"inputs must be floating-point, got {jnp.result_type(leaf)}; the paper's are "
+                "jnp.ones(shape)"
+            )
         if not isinstance(leaf, Tracer) and not np.all(np.asarray(leaf) >= 0):
             raise ValueError(
                 f"inputs must be nonnegative, got a smallest value of {np.min(leaf):g}; "
                 "the paper's are jnp.ones(shape)"
             )
+
+
+def _check_dtype(dtype: Any) -> None:
+    if dtype is None:
+        return
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"dtype must be a floating-point type, got dtype={jnp.dtype(dtype)}")
+    if jax.dtypes.canonicalize_dtype(dtype) != jnp.dtype(dtype):
+        raise ValueError(
+            f"dtype={jnp.dtype(dtype)} needs x64; call jax.config.update('jax_enable_x64', True)"
+        )
