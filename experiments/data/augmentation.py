@@ -28,9 +28,10 @@ def normalized(preprocessing: Preprocessing, images: jax.Array) -> jax.Array:
         raise ValueError(f"images must be (n, height, width, {means}), got {images.shape}")
     mean = jnp.asarray(preprocessing.mean, jnp.float32)
     deviation = jnp.asarray(preprocessing.deviation, jnp.float32)
-    # Ranks are spelled out for callers that let JAX promote none.
+    # Ranks and types are spelled out for callers that let JAX promote none.
     channels = (1, 1, 1, means)
-    return (images / jnp.float32(255) - mean.reshape(channels)) / deviation.reshape(channels)
+    scaled = jnp.asarray(images, jnp.float32) / 255
+    return (scaled - mean.reshape(channels)) / deviation.reshape(channels)
 
 
 def augmented(preprocessing: Preprocessing, images: jax.Array, key: jax.Array) -> jax.Array:

@@ -58,6 +58,7 @@ def stream(
             ``next``, a file is damaged.
     """
     import grain
+    from absl import flags
 
     from experiments.data.records import open_records
 
@@ -80,6 +81,9 @@ def stream(
         batches = part.batch(batch_size, drop_remainder=True, batch_fn=_batch).repeat(epochs)
     else:
         batches = images[index::hosts].map(_test_example).batch(batch_size, batch_fn=_batch)
+    # Grain's workers read absl flags, which only a program started by absl has parsed.
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
     processes = grain.MultiprocessingOptions(num_workers=workers)
     return iter(batches.to_iter_dataset().mp_prefetch(processes))
 
