@@ -45,10 +45,11 @@ def write(
     *,
     shape: tuple = (None, None, 3),
     classes: int,
-    file_format: str = "array_record",
 ) -> Path:
     """A prepared data set of these images and labels; the folder of its files."""
-    builder = Pictures(name, shape, classes, splits, data_dir=str(folder), file_format=file_format)
+    builder = Pictures(
+        name, shape, classes, splits, data_dir=str(folder), file_format="array_record"
+    )
     builder.download_and_prepare()
     return Path(builder.data_dir)
 

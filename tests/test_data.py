@@ -183,18 +183,35 @@ def test_another_data_set_under_the_name_is_refused(tmp_path: Path) -> None:
         load("mnist", tmp_path)
 
 
-def test_wrong_size_or_label_of_an_example_is_named(tmp_path: Path) -> None:
-    pictures = [np.zeros((64, 64, 3), np.uint8), np.zeros((64, 63, 3), np.uint8)]
-    splits = {split: (pictures, [0, 1]) for split in ("train", "validation")}
-    written = write(tmp_path, "tiny_imagenet", splits, shape=(None, None, 3), classes=200)
-    file = written / "features.json"
-    description = json.loads(file.read_text())
-    image = description["featuresDict"]["features"]["image"]["image"]
-    image["shape"]["dimensions"] = ["64", "64", "3"]
-    file.write_text(json.dumps(description))
-    named = rf"{records_file(written)}: example \d can't be read: an image of \(64, 63\) pixels"
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_image_of_another_size_is_named(tmp_path: Path) -> None:
+    pictures = [np.zeros((28, 28, 1), np.uint8), np.zeros((28, 27, 1), np.uint8)]
+    splits = {split: (pictures, [0, 1]) for split in ("train", "test")}
+    written = write(tmp_path, "mnist", splits, shape=(None, None, 1), classes=10)
+    edit(written / "features.json", '"-1"', '"28"')
+    named = rf"{records_file(written)}: example \d can't be read: an image of \(28, 27\) pixels"
     with pytest.raises(ValueError, match=named):
-        load("tiny_imagenet", tmp_path)
+        load("mnist", tmp_path)
+
+
+def test_label_out_of_range_is_named(tmp_path: Path) -> None:
+    splits = {split: (images(2, (28, 28, 1)), [0, 40]) for split in ("train", "test")}
+    written = write(tmp_path, "mnist", splits, shape=(28, 28, 1), classes=47)
+    edit(written / "features.json", '"47"', '"10"')
+    named = rf"{records_file(written)}: example \d has label 40 of 10 classes"
+    with pytest.raises(ValueError, match=named):
+        load("mnist", tmp_path)
+
+
+def test_other_file_format_is_refused(cifar10: Path) -> None:
+    edit(cifar10 / "dataset_info.json", '"array_record"', '"tfrecord"')
+    with pytest.raises(ValueError, match="the format is tfrecord, not array_record"):
+        load("cifar10", cifar10.parents[1])
 
 
 def test_reading_imports_no_tensorflow(cifar10: Path) -> None:
