@@ -18,21 +18,32 @@ class Data(NamedTuple):
     labels: jax.Array
 
 
-def digits(test_fraction: float = 0.2) -> tuple[Data, Data]:
-    """The training and the test set, always split alike, with all classes in proportion.
+class Pixels(NamedTuple):
+    """Images as they come, uint8 from 0 to 16 of shape ``(n, 8, 8, 1)``, and labels, int32."""
 
-    Pixels are shifted and scaled to mean 0 and standard deviation 1 over the training set.
-    """
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def split_digits(test_fraction: float = 0.2) -> tuple[Pixels, Pixels]:
+    """The training and the test set, always split alike, with all classes in proportion."""
     images, labels = map(np.asarray, load_digits(return_X_y=True))
+    images, labels = images.reshape(-1, 8, 8, 1).astype(np.uint8), labels.astype(np.int32)
     order = np.arange(len(labels))
     chosen, left = train_test_split(order, test_size=test_fraction, stratify=labels, random_state=0)
-    mean, deviation = images[chosen].mean(), images[chosen].std()
-    images = (images.reshape(-1, 8, 8, 1) - mean) / deviation
+    return Pixels(images[chosen], labels[chosen]), Pixels(images[left], labels[left])
 
-    def part(rows: np.ndarray) -> Data:
-        return Data(jnp.asarray(images[rows], jnp.float32), jnp.asarray(labels[rows], jnp.int32))
 
-    return part(np.asarray(chosen)), part(np.asarray(left))
+def digits(test_fraction: float = 0.2) -> tuple[Data, Data]:
+    """`split_digits` with mean 0 and standard deviation 1 over the training set."""
+    train, test = split_digits(test_fraction)
+    mean, deviation = train.images.mean(), train.images.std()
+
+    def part(pixels: Pixels) -> Data:
+        images = (pixels.images - mean) / deviation
+        return Data(jnp.asarray(images, jnp.float32), jnp.asarray(pixels.labels))
+
+    return part(train), part(test)
 
 
 def class_batch(data: Data, key: jax.Array, per_class: int) -> Data:

@@ -1,0 +1,10 @@
+"""Data sets: small ones on the device, large ones as a stream, none downloaded unless asked."""
+
+from experiments.data.augmentation import augmented as augmented
+from experiments.data.augmentation import normalized as normalized
+from experiments.data.loading import load as load
+from experiments.data.streaming import Batch as Batch
+from experiments.data.streaming import stream as stream
+from experiments.data.types import DataSet as DataSet
+from experiments.data.types import Examples as Examples
+from experiments.data.types import Preprocessing as Preprocessing
