@@ -14,7 +14,7 @@ from tqdm import tqdm
 from experiments.checkpoints import checkpoints, restore, save
 from experiments.results import write_atomically
 from experiments.tensorboard import Writer, no_writer, tensorboard_writer
-from experiments.training import Metrics, Setup, TrainState, evaluate, train_epoch
+from experiments.training import Setup, TrainState, evaluate, train_epoch
 
 
 class EpochRow(NamedTuple):
@@ -91,11 +91,11 @@ def _epoch(
     started = time.perf_counter()
     state, steps = jax.block_until_ready(train_epoch(setup, state, train, many=many))
     seconds = time.perf_counter() - started
-    steps = Metrics(*(np.atleast_2d(np.asarray(x)) for x in steps))
-    check_losses(steps.loss, epoch)
+    trained = [np.atleast_2d(np.asarray(x)) for x in steps]
+    check_losses(trained[0], epoch)
     tested = [np.atleast_1d(np.asarray(x)) for x in evaluate(setup, state, test, many=many)]
-    trained = [x.mean(axis=1, dtype=np.float64) for x in steps]
-    columns = np.stack([*trained, *tested], axis=1).tolist()
+    means = [x.mean(axis=1, dtype=np.float64) for x in trained]
+    columns = np.stack([*means, *tested], axis=1).tolist()
     rows = [EpochRow(network, epoch, *values) for network, values in enumerate(columns)]
     return state, rows, steps.loss.size * setup.batch_size / seconds
 
@@ -114,10 +114,8 @@ def check_losses(losses: Any, epoch: int) -> None:
 
 def _show(rows: list[EpochRow], speed: float, bar: Any, writer: Writer) -> None:
     """One epoch on the progress bar (means over networks) and in TensorBoard."""
-    loss, top1 = (
-        math.fsum(x) / len(rows)
-        for x in zip(*((r.train_loss, r.test_top1) for r in rows), strict=True)
-    )
+    loss = math.fsum(row.train_loss for row in rows) / len(rows)
+    top1 = math.fsum(row.test_top1 for row in rows) / len(rows)
     bar.set_postfix_str(f"loss {loss:.4f}, test accuracy {top1:.2%}, {speed:,.0f} images/s")
     bar.update()
     writer("images_per_second", speed, rows[0].epoch)
