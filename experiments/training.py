@@ -184,7 +184,19 @@ def train_steps(
 def train_step(
     setup: Setup, state: TrainState, inputs: jax.Array, labels: jax.Array
 ) -> tuple[TrainState, Metrics]:
-    """One step of the optimizer on one batch."""
+    """One step on one batch, with the pruned weights kept at 0."""
+    optimizer = sf.keep_params_sparse(setup.optimizer, state.optimizer_state.mask)
+    return optimizer_step(setup, optimizer, state, inputs, labels)
+
+
+def optimizer_step(
+    setup: Setup,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    inputs: jax.Array,
+    labels: jax.Array,
+) -> tuple[TrainState, Metrics]:
+    """`train_step` with any optimizer, whose state ``state.optimizer_state`` is."""
 
     def loss_fn(params: Any) -> tuple[jax.Array, tuple[Any, Metrics]]:
         logits, model_state = _forward(setup, params, state.model_state, inputs)
@@ -192,7 +204,6 @@ def train_step(
         return metrics.loss, (model_state, metrics)
 
     gradient, (model_state, metrics) = jax.grad(loss_fn, has_aux=True)(state.params)
-    optimizer = sf.keep_params_sparse(setup.optimizer, state.optimizer_state.mask)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return TrainState(params, model_state, optimizer_state, state.epoch, state.key), metrics

@@ -141,14 +141,14 @@ def test_each_epoch_is_a_new_order_of_different_examples() -> None:
 
 def test_one_compilation_for_all_masks_seeds_and_epochs() -> None:
     model, setup = tiny()
-    data = examples(200, 1)
-    before = train_epoch._cache_size(), evaluate._cache_size()
+    data, sizes = examples(200, 1), []
     for seed, compression in ((0, 2.0), (1, 8.0)):
         state = tiny_state(model, setup, seed=seed, compression=compression)
         for _ in range(2):
             state, _ = train_epoch(setup, state, data)
             evaluate(setup, state, data)
-    assert (train_epoch._cache_size(), evaluate._cache_size()) == (before[0] + 1, before[1] + 1)
+            sizes.append((train_epoch._cache_size(), evaluate._cache_size()))
+    assert len(set(sizes)) == 1
 
 
 def test_training_learns_keeps_zeros_and_repeats_itself() -> None:
@@ -352,7 +352,7 @@ def test_bad_option_is_answered_in_one_line(
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("experiments.data")
     options = ["--results", str(tmp_path), "--run", "one", "--model", "default/fc"]
-    options += ["--log10-compression", "0", "1", "--epochs", "2", "--rounds", "5"]
+    options += ["--log10-compression", "0", "1", "--epochs", "2", "--method", "magnitude"]
     train.main(options)
     folder = tmp_path / "train" / "one"
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
@@ -360,7 +360,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         *(("0", "1"), ("1", "1")),
         *(("0", "2"), ("1", "2")),
     ]
-    assert all(float(row["test_top1"]) > 0.3 for row in rows[2:])
+    losses = [float(row["train_loss"]) for row in rows]
+    assert losses[2] < losses[0]
     assert str(folder) in capsys.readouterr().out
     with pytest.raises(SystemExit):
         train.main([*options, "--seed", "1"])

@@ -1,6 +1,7 @@
 """A tiny network, examples and setup for tests of training; as a program, a run to be killed."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,16 +45,18 @@ def examples(count: int, seed: int) -> Examples:
 
 
 def noisy(images: jax.Array, key: jax.Array) -> jax.Array:
-    return plain(images) + 0.05 * jax.random.normal(key, images.shape)
+    return plain(images) + 0.05 * jax.random.uniform(key, images.shape)
 
 
 def plain(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / 255 - 0.5
 
 
+@cache
 def tiny(
     *, recipe: Recipe = RECIPE, train_examples: int = 200, compute_dtype=None
 ) -> tuple[nnx.Module, Setup]:
+    """Cached, since each new setup is compiled anew."""
     model = TinyNetwork(nnx.Rngs(0))
     optimizer = sgd(recipe, train_examples // recipe.batch_size)
     graph, _ = split_network(model)
