@@ -151,6 +151,13 @@ def test_one_compilation_for_all_masks_seeds_and_epochs() -> None:
     assert len(set(sizes)) == 1
 
 
+def trained(setup: Setup, state: TrainState, data: Examples, epochs: int, *, many: bool = False):
+    """The state after some epochs and the last one's metrics."""
+    for _ in range(epochs - 1):
+        state, _ = train_epoch(setup, state, data, many=many)
+    return train_epoch(setup, state, data, many=many)
+
+
 def test_training_learns_keeps_zeros_and_repeats_itself() -> None:
     model, setup = tiny()
     data = examples(200, 1)
@@ -158,8 +165,7 @@ def test_training_learns_keeps_zeros_and_repeats_itself() -> None:
     for _ in range(2):
         state = tiny_state(model, setup)
         mask = jax.device_get(state.optimizer_state.mask)
-        for _ in range(12):
-            state, metrics = train_epoch(setup, state, data)
+        state, metrics = trained(setup, state, data, 12)
         params = jax.device_get(state.params)
         pruned = jax.tree.map(lambda m, x: np.any(~m & (x != 0)), mask, params)
         assert not any(jax.tree.leaves(pruned))
@@ -211,12 +217,10 @@ def test_many_masks_at_once_train_as_each_alone() -> None:
     cases = [(0, 1.0), (1, 4.0), (2, 16.0)]
     states = [tiny_state(model, setup, seed=s, compression=c) for s, c in cases]
     together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-    for _ in range(2):
-        together, metrics = train_epoch(setup, together, data, many=True)
+    together, metrics = trained(setup, together, data, 2, many=True)
     tested = evaluate(setup, together, data, many=True)
     for index, first in enumerate(states):
-        state, _ = train_epoch(setup, first, data)
-        state, alone = train_epoch(setup, state, data)
+        state, alone = trained(setup, first, data, 2)
         np.testing.assert_allclose(metrics.loss[index], alone.loss, rtol=1e-3)
         expected = evaluate(setup, state, data)
         np.testing.assert_allclose(tested.loss[index], expected.loss, rtol=1e-3)
@@ -227,9 +231,8 @@ def test_bfloat16_computes_in_it_and_keeps_float32_params() -> None:
     _, single = tiny()
     data = examples(200, 1)
     state, reference = tiny_state(model, setup), tiny_state(model, single)
-    for _ in range(4):
-        state, metrics = train_epoch(setup, state, data)
-        reference, expected = train_epoch(single, reference, data)
+    state, metrics = trained(setup, state, data, 4)
+    _, expected = trained(single, reference, data, 4)
     assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.dtype(jnp.float32)}
     assert metrics.loss.dtype == jnp.float32
     difference = np.abs(np.asarray(metrics.loss) - np.asarray(expected.loss)).max()
