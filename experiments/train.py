@@ -28,24 +28,23 @@ from experiments.training import Setup, TrainState, init_state, sgd, split_netwo
 def main(args: Sequence[str] | None = None) -> None:
     """Runs what the command line asks for."""
     options = parse(Options, "python -m experiments.train", args)
-    folder = run_folder(options)
     # Late, so that --help and mistakes in the options need no data.
     from experiments.data import augmented, load, normalized
 
     try:
         data = load(options.data, options.data_dir)
         model_of(options, data)
-    except (FileNotFoundError, ValueError) as error:
+    except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
         refuse(str(error))
     recipe = recipe_of(options)
     if recipe.batch_size > len(data.train.labels):
         refuse(f"--batch-size is {recipe.batch_size}, more than {len(data.train.labels)} images")
-    prepare = partial(normalized, data.preprocessing)
+    folder = run_folder(options)
     setup, state = start(
         options,
         data,
         prepare_train=partial(augmented, data.preprocessing),
-        prepare_test=prepare,
+        prepare_test=partial(normalized, data.preprocessing),
     )
     try:
         _, rows = fit(
