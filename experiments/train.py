@@ -1,0 +1,174 @@
+"""Prune a network at initialization and train what is left.
+
+Run it as python -m experiments.train; started again with the same options it goes on where it was.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+import synflow_jax as sf
+from experiments.digits import class_batch
+from experiments.fit import EpochRow, NonFiniteLossError, fit
+from experiments.network import SmallVGG
+from experiments.options import parse, refuse
+from experiments.results import config_json, run_name, write_atomically
+from experiments.train_options import Options, recipe_of
+from experiments.training import Setup, TrainState, init_state, sgd, split_network
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs what the command line asks for."""
+    options = parse(Options, "python -m experiments.train", args)
+    # Late, so that --help and mistakes in the options need no data.
+    from experiments.data import augmented, load, normalized
+
+    try:
+        data = load(options.data, options.data_dir)
+        model_of(options, data)
+    except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
+        refuse(str(error))
+    recipe = recipe_of(options)
+    if recipe.batch_size > len(data.train.labels):
+        refuse(f"--batch-size is {recipe.batch_size}, more than {len(data.train.labels)} images")
+    folder = run_folder(options)
+    setup, state = start(
+        options,
+        data,
+        prepare_train=partial(augmented, data.preprocessing),
+        prepare_test=partial(normalized, data.preprocessing),
+    )
+    try:
+        _, rows = fit(
+            setup,
+            state,
+            data.train,
+            data.test,
+            epochs=recipe.epochs,
+            folder=folder,
+            checkpoint_every=options.checkpoint_every,
+            many=options.seeds * len(options.log10_compression) > 1,
+            tensorboard=options.tensorboard,
+        )
+    except NonFiniteLossError as error:
+        refuse(str(error))
+    print(table(options, rows))
+    print(f"\n{folder} has metrics.csv, config.json and checkpoints")
+
+
+def run_folder(options: Options) -> Path:
+    """The run's folder with its configuration; refuses one that holds a run of other options."""
+    comparable = replace(
+        options, run=None, results=Path(), data_dir=None, tensorboard=False, checkpoint_every=1
+    )
+    folder = options.results / "train" / (options.run or run_name(comparable))
+    path, found = folder / "config.json", None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            found = json.loads(path.read_text())["options"]
+        else:
+            write_atomically(path, lambda path: path.write_text(config_json(comparable)))
+    except OSError as error:
+        refuse(f"--results: can't use {folder}: {error.strerror}")
+    asked = json.loads(json.dumps(asdict(comparable), default=str))
+    if found is not None and found != asked:
+        names = ", ".join(n for n in asked if found.get(n) != asked[n])
+        refuse(f"{folder} holds a run with other options ({names}); choose another --run")
+    return folder
+
+
+def model_of(options: Options, data: Any, seed_key: jax.Array | None = None) -> nnx.Module:
+    """The untrained network; ValueError if there is none of that name for such images."""
+    rngs = nnx.Rngs(jax.random.key(0) if seed_key is None else seed_key)
+    shape = data.train.images.shape[1:]
+    if options.model == "small-vgg":
+        if shape != (8, 8, 1):
+            raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
+        return SmallVGG(data.classes, rngs=rngs)
+    from synflow_jax import models
+
+    return models.create(options.model, num_classes=data.classes, input_shape=shape, rngs=rngs)
+
+
+def start(
+    options: Options,
+    data: Any,
+    *,
+    prepare_train: Callable[[jax.Array, jax.Array], jax.Array],
+    prepare_test: Callable[[jax.Array], jax.Array],
+) -> tuple[Setup, TrainState]:
+    """The setup, and the state of the pruned network, or of several, seeds by compressions."""
+    recipe = recipe_of(options)
+    model = model_of(options, data)
+    score_fn = score_of(options, model, data.train.images.shape[1:])
+    setup = Setup(
+        split_network(model)[0],
+        sgd(recipe, len(data.train.labels) // recipe.batch_size),
+        prepare_train,
+        prepare_test,
+        recipe.batch_size,
+        jnp.bfloat16 if options.bfloat16 else None,
+    )
+    states = [
+        state
+        for seed in range(options.seeds)
+        for state in pruned_states(options, data, setup, score_fn, seed)
+    ]
+    if len(states) == 1:
+        return setup, states[0]
+    return setup, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+def score_of(options: Options, model: nnx.Module, shape: tuple[int, ...]) -> Callable[..., Any]:
+    """The score function that the options name."""
+    apply_fn, _ = sf.from_nnx(model)
+    return {
+        "synflow": lambda: sf.synflow(apply_fn, jnp.ones((1, *shape))),
+        "snip": lambda: sf.snip(sf.cross_entropy(apply_fn)),
+        "grasp": lambda: sf.grasp(sf.cross_entropy(apply_fn, temperature=200.0)),
+        "magnitude": sf.magnitude,
+        "random": sf.random,
+    }[options.method]()
+
+
+def pruned_states(
+    options: Options, data: Any, setup: Setup, score_fn: Callable[..., Any], seed: int
+) -> list[TrainState]:
+    """One initialization at every compression."""
+    key = jax.random.fold_in(jax.random.key(options.seed), seed)
+    network_key, batch_key, pruning_key, training_key = jax.random.split(key, 4)
+    _, network = split_network(model_of(options, data, network_key))
+    batch = class_batch(data.train, batch_key, options.scoring_images)
+    compressions = [10.0**power for power in options.log10_compression]
+    masks, _ = sf.sweep(
+        score_fn,
+        network.params,
+        compressions,
+        keys=jax.random.split(pruning_key, len(compressions)),
+        batch=(setup.prepare_test(batch.images), batch.labels),
+        rounds=options.rounds or (100 if options.method == "synflow" else 1),
+    )
+    each = [jax.tree.map(lambda x, i=i: x[i], masks) for i in range(len(compressions))]
+    return [init_state(setup, network, mask, training_key) for mask in each]
+
+
+def table(options: Options, rows: Sequence[EpochRow]) -> str:
+    """The last epoch of each compression: mean test accuracy over seeds, as text."""
+    powers = options.log10_compression
+    last = np.asarray([r.test_top1 for r in rows[-len(powers) * options.seeds :]])
+    means = last.reshape(options.seeds, len(powers)).mean(axis=0)
+    lines = [f"{10**p:12,.1f}  {100 * m:8.2f}" for p, m in zip(powers, means, strict=True)]
+    return "\n".join([" compression  accuracy", *lines])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,371 @@
+"""Training: parity with the reference, exact resuming, evaluation, presets, the command."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_networks import GOLDEN, unpacked
+
+pytestmark = pytest.mark.usefixtures("others_promote")
+pytest.importorskip("tyro", reason="needs the experiments extra")
+
+import tiny_training  # noqa: E402
+from flax import nnx  # noqa: E402
+from tiny_training import RECIPE, Examples, examples, tiny, tiny_state  # noqa: E402
+
+import synflow_jax as sf  # noqa: E402
+from experiments import train  # noqa: E402
+from experiments.checkpoints import checkpoints, restore  # noqa: E402
+from experiments.fit import NonFiniteLossError, fit, read_rows  # noqa: E402
+from experiments.presets import PRESETS, PUBLISHED, preset_for  # noqa: E402
+from experiments.training import (  # noqa: E402
+    Recipe,
+    Setup,
+    TrainState,
+    evaluate,
+    init_state,
+    sgd,
+    shuffled_batches,
+    split_network,
+    train_epoch,
+    train_steps,
+)
+
+
+class ReferenceNetwork(nnx.Module):
+    """The network of ``golden/train_bn.npz`` in float64."""
+
+    def __init__(self) -> None:
+        rngs, float64 = nnx.Rngs(0), {"param_dtype": jnp.float64}
+        widths = [8, 16, 32, 512]
+        self.convs = nnx.List(
+            nnx.Conv(*pair, (3, 3), padding=1, rngs=rngs, **float64)
+            for pair in zip([3, *widths], widths, strict=False)
+        )
+        self.norms = nnx.List(
+            nnx.BatchNorm(width, momentum=0.9, epsilon=1e-5, rngs=rngs, **float64)
+            for width in widths
+        )
+        for norm in self.norms:
+            # Flax starts them in float32 whatever the type of the params.
+            norm.mean = nnx.BatchStat(norm.mean[...].astype(jnp.float64))
+            norm.var = nnx.BatchStat(norm.var[...].astype(jnp.float64))
+        self.dense = nnx.Linear(512, 10, rngs=rngs, **float64)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            x = nnx.relu(norm(conv(x)))
+            x = x if index == 2 else nnx.max_pool(x, (2, 2), (2, 2))
+        return self.dense(x.mean((1, 2)))
+
+    def variables(self) -> dict[str, nnx.Variable]:
+        """Params by their names in the file."""
+        named = {"fc.weight": self.dense.kernel, "fc.bias": self.dense.bias}
+        for place, conv, norm in zip((0, 2, 4, 5), self.convs, self.norms, strict=True):
+            named[f"layers.{place}.conv.weight"] = conv.kernel
+            named[f"layers.{place}.conv.bias"] = conv.bias
+            named[f"layers.{place}.bn.weight"] = norm.scale
+            named[f"layers.{place}.bn.bias"] = norm.bias
+        return named
+
+
+def test_reference_training() -> None:
+    """Losses, weights, running statistics and logits of the reference's twelve steps."""
+    arrays = dict(np.load(GOLDEN / "train_bn.npz"))
+    with jax.enable_x64(True):
+        model = ReferenceNetwork()
+        for name, variable in model.variables().items():
+            variable[...] = jnp.asarray(arrays[f"params/{name}"], jnp.float64)
+        graph, network = split_network(model)
+        masked = nnx.merge(graph, sf.full_mask(network.params), network.state)
+        for name, variable in masked.variables().items():
+            if f"masks/{name}" in arrays:
+                kept = unpacked(arrays[f"masks/{name}"], variable.shape)
+                variable.set_value(jnp.asarray(kept))
+        mask = nnx.split(masked, nnx.Param, ...)[1]
+
+        recipe = Recipe(2, 0.05, drops=(1,), weight_decay=5e-4, batch_size=16)
+        setup = Setup(graph, sgd(recipe, 6), lambda x, _: x, lambda x: x, recipe.batch_size)
+        state = init_state(setup, network, mask, jax.random.key(0))
+        images = jnp.asarray(arrays["inputs"], jnp.float64).reshape(2, 96, 16, 16, 3)
+        labels = jnp.asarray(arrays["labels"]).reshape(2, 96)
+        batches, keys = jnp.arange(96).reshape(6, 16), jax.random.split(state.key, 6)
+        steps, losses = jax.jit(train_steps, static_argnums=0), []
+        for epoch in range(2):
+            data = Examples(images[epoch], labels[epoch])
+            state, metrics = steps(setup, state, data, batches, keys)
+            losses += np.asarray(metrics.loss).tolist()
+        assert steps._cache_size() == 1
+        np.testing.assert_allclose(losses, arrays["losses"], rtol=0, atol=1e-9)
+
+        trained = nnx.merge(graph, state.params, state.model_state)
+        for name, variable in trained.variables().items():
+            if f"final/{name}" in arrays:
+                np.testing.assert_allclose(
+                    variable[...], arrays[f"final/{name}"], rtol=1e-6, atol=1e-7
+                )
+        assert_running_statistics(trained, arrays)
+
+
+def assert_running_statistics(model: ReferenceNetwork, arrays: dict[str, np.ndarray]) -> None:
+    """The reference's variances are of samples: n / (n - 1) times ours, but for their start at 1.
+    Afterward the model has them, and must give the reference's logits.
+    """
+    start = 0.9**12
+    for place, side, norm in zip((0, 2, 4, 5), (16, 8, 4, 4), model.norms, strict=True):
+        prefix = f"final_buffers/layers.{place}.bn.running"
+        np.testing.assert_allclose(norm.mean[...], arrays[f"{prefix}_mean"], rtol=1e-6, atol=1e-7)
+        n = 16 * side**2
+        variance = start + (norm.var[...] - start) * n / (n - 1)
+        np.testing.assert_allclose(variance, arrays[f"{prefix}_var"], rtol=1e-6, atol=1e-7)
+        norm.var[...] = variance
+    inference = nnx.view(model, use_running_average=True)
+    logits = inference(jnp.asarray(arrays["inputs"][0], jnp.float64))
+    np.testing.assert_allclose(logits, arrays["eval_logits"], rtol=1e-6, atol=1e-6)
+
+
+def test_each_epoch_is_a_new_order_of_different_examples() -> None:
+    first, second = (shuffled_batches(jax.random.key(i), 50, 16) for i in range(2))
+    assert first.shape == (3, 16)
+    assert len(np.unique(first)) == 48
+    assert not np.array_equal(first, second)
+
+
+def test_one_compilation_for_all_masks_seeds_and_epochs() -> None:
+    model, setup = tiny()
+    data, sizes = examples(200, 1), []
+    for seed, compression in ((0, 2.0), (1, 8.0)):
+        state = tiny_state(model, setup, seed=seed, compression=compression)
+        for _ in range(2):
+            state, _ = train_epoch(setup, state, data)
+            evaluate(setup, state, data)
+            sizes.append((train_epoch._cache_size(), evaluate._cache_size()))
+    assert len(set(sizes)) == 1
+
+
+def trained(setup: Setup, state: TrainState, data: Examples, epochs: int, *, many: bool = False):
+    """The state after some epochs and the last one's metrics."""
+    for _ in range(epochs - 1):
+        state, _ = train_epoch(setup, state, data, many=many)
+    return train_epoch(setup, state, data, many=many)
+
+
+def test_training_learns_keeps_zeros_and_repeats_itself() -> None:
+    model, setup = tiny()
+    data = examples(200, 1)
+    results = []
+    for _ in range(2):
+        state = tiny_state(model, setup)
+        mask = jax.device_get(state.optimizer_state.mask)
+        state, metrics = trained(setup, state, data, 12)
+        params = jax.device_get(state.params)
+        pruned = jax.tree.map(lambda m, x: np.any(~m & (x != 0)), mask, params)
+        assert not any(jax.tree.leaves(pruned))
+        assert metrics.loss.shape == (12,)
+        assert float(metrics.top1.mean()) > 0.5
+        assert np.all(metrics.top5 >= metrics.top1)
+        assert int(state.epoch) == 12
+        results.append(state)
+    assert_same(*results)
+
+
+def assert_same(first: TrainState, second: TrainState) -> None:
+    def bits(leaf: jax.Array) -> jax.Array:
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(leaf) if is_key else leaf
+
+    jax.tree.map(lambda x, y: np.testing.assert_array_equal(bits(x), bits(y)), first, second)
+
+
+def test_the_state_given_is_donated_and_the_network_is_not() -> None:
+    model, setup = tiny()
+    _, network = split_network(model)
+    mask = sf.full_mask(network.params)
+    state = init_state(setup, network, mask, jax.random.key(0))
+    train_epoch(setup, state, examples(200, 1))
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((network, mask)))
+
+
+@pytest.mark.parametrize("batch_size", [7, 16, 50, 1000])
+def test_evaluation_counts_each_example_once(batch_size: int) -> None:
+    model, setup = tiny()
+    state, data = tiny_state(model, setup, compression=1.0), examples(50, 2)
+    metrics = evaluate(setup, state, data, batch_size=batch_size)
+    inference = nnx.view(model, deterministic=True, use_running_average=True)
+    logits = np.asarray(inference(tiny_training.plain(data.images)), np.float64)
+    labels = np.asarray(data.labels)
+    ranks = (logits > logits[np.arange(50), labels][:, None]).sum(axis=1)
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(50), labels]
+    np.testing.assert_allclose(metrics.loss, losses.mean(), rtol=1e-5)
+    np.testing.assert_allclose(metrics.top1, np.mean(ranks < 1), rtol=1e-6)
+    np.testing.assert_allclose(metrics.top5, np.mean(ranks < 5), rtol=1e-6)
+    assert 0 < metrics.top1 < metrics.top5 < 1
+
+
+def test_many_masks_at_once_train_as_each_alone() -> None:
+    model, setup = tiny()
+    data = examples(200, 1)
+    cases = [(0, 1.0), (1, 4.0), (2, 16.0)]
+    states = [tiny_state(model, setup, seed=s, compression=c) for s, c in cases]
+    together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    together, metrics = trained(setup, together, data, 2, many=True)
+    tested = evaluate(setup, together, data, many=True)
+    for index, first in enumerate(states):
+        state, alone = trained(setup, first, data, 2)
+        np.testing.assert_allclose(metrics.loss[index], alone.loss, rtol=1e-3)
+        expected = evaluate(setup, state, data)
+        np.testing.assert_allclose(tested.loss[index], expected.loss, rtol=1e-3)
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32_params() -> None:
+    model, setup = tiny(compute_dtype=jnp.bfloat16)
+    _, single = tiny()
+    data = examples(200, 1)
+    state, reference = tiny_state(model, setup), tiny_state(model, single)
+    state, metrics = trained(setup, state, data, 4)
+    _, expected = trained(single, reference, data, 4)
+    assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.dtype(jnp.float32)}
+    assert metrics.loss.dtype == jnp.float32
+    difference = np.abs(np.asarray(metrics.loss) - np.asarray(expected.loss)).max()
+    assert 1e-6 < difference < 0.1
+
+
+def test_run_killed_at_any_moment_ends_the_same(tmp_path: Path) -> None:
+    """Killed twice, in between and while it writes a checkpoint if it's caught at it."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    tiny_training.main(whole, RECIPE.epochs)
+    for step in (4, 12):
+        kill_after_checkpoint(killed, step)
+        assert not (killed / "checkpoints" / str(RECIPE.epochs)).exists()
+    tiny_training.main(killed, RECIPE.epochs)
+    assert (whole / "metrics.csv").read_bytes() == (killed / "metrics.csv").read_bytes()
+    rows = read_rows(whole / "metrics.csv")
+    assert [row.epoch for row in rows] == list(range(1, RECIPE.epochs + 1))
+    assert rows[-1].train_loss < rows[0].train_loss
+    model, setup = tiny()
+    states = []
+    for folder in (whole, killed):
+        with checkpoints(folder / "checkpoints") as manager:
+            assert manager.latest_step() == RECIPE.epochs
+            states.append(restore(manager, tiny_state(model, setup)))
+    assert_same(*states)
+
+
+def kill_after_checkpoint(folder: Path, step: int) -> None:
+    program = [sys.executable, str(Path(tiny_training.__file__)), str(folder), str(RECIPE.epochs)]
+    root = str(Path(__file__).parents[1])
+    process = subprocess.Popen(program, env=os.environ | {"PYTHONPATH": root})
+    try:
+        deadline = time.monotonic() + 120
+        while not (folder / "checkpoints" / str(step)).exists():
+            assert process.poll() is None, "ended too early"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+
+def test_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    tiny_training.main(tmp_path, 1)
+    other = nnx.Linear(16, 6, rngs=nnx.Rngs(0))
+    graph, network = split_network(other)
+    setup = tiny()[1]._replace(graph=graph)
+    state = init_state(setup, network, sf.full_mask(network.params), jax.random.key(0))
+    with checkpoints(tmp_path / "checkpoints") as manager, pytest.raises(ValueError, match="first"):
+        restore(manager, state)
+
+
+def test_nan_loss_stops(tmp_path: Path) -> None:
+    model, setup = tiny(recipe=Recipe(3, 1e30, batch_size=16))
+    data = examples(200, 1)
+    with pytest.raises(NonFiniteLossError, match=r"training loss is \w+ in step \d+ of epoch 1;"):
+        fit(setup, tiny_state(model, setup), data, data, epochs=3, folder=tmp_path)
+    assert not read_rows(tmp_path / "metrics.csv")
+    with checkpoints(tmp_path / "checkpoints") as manager:
+        assert manager.latest_step() is None
+
+
+def test_tensorboard_files_without_tensorflow(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    model, setup = tiny()
+    data, state = examples(200, 1), tiny_state(model, setup)
+    fit(setup, state, data, data, epochs=1, folder=tmp_path, tensorboard=True)
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"train_loss/0" in events.read_bytes()
+    assert "tensorflow" not in sys.modules
+
+
+def test_missing_tensorboard_is_answered_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("experiments.tensorboard.find_spec", lambda _: None)
+    with pytest.raises(SystemExit):
+        train.main(["--tensorboard"])
+    assert "synflow_jax[tensorboard]" in capsys.readouterr().err
+
+
+def test_presets() -> None:
+    assert preset_for("lottery/vgg16-bn", "cifar100") == "cifar-vgg"
+    assert PRESETS["cifar-vgg"] == Recipe(160, 0.1, (60, 120), 0.1, 1e-4, 0.9, 128)
+    assert preset_for("lottery/vgg16-bn", "mnist") is None
+    assert {name for _, name in PUBLISHED.items()} <= PRESETS.keys()
+    names = set(sf_models().names())
+    assert {model for model, _ in PUBLISHED} <= names
+
+
+def sf_models():
+    return pytest.importorskip("synflow_jax.models")
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [
+        (["--epochs", "0"], "--epochs must be >= 1, got 0"),
+        (["--method", "obd"], "obd"),
+        (["--log10-compression", "1", "1"], "--log10-compression"),
+        (["--log10-compression", "-1"], "--log10-compression"),
+        (["--preset", "best"], "cifar-vgg"),
+        (["--model", "lottery/resnet20", "--data", "cifar10"], "--preset"),
+        (["--learning-rate", "nan"], "--learning-rate"),
+        (["--run", "../up"], "--run"),
+    ],
+)
+def test_bad_option_is_answered_in_one_line(
+    bad: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        train.main(bad)
+    assert caught.value.code == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert word in output.err
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("experiments.data")
+    options = ["--results", str(tmp_path), "--run", "one", "--model", "default/fc"]
+    options += ["--log10-compression", "0", "1", "--epochs", "2", "--method", "magnitude"]
+    train.main(options)
+    folder = tmp_path / "train" / "one"
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    assert [(row["network"], row["epoch"]) for row in rows] == [
+        *(("0", "1"), ("1", "1")),
+        *(("0", "2"), ("1", "2")),
+    ]
+    losses = [float(row["train_loss"]) for row in rows]
+    assert losses[2] < losses[0]
+    assert str(folder) in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        train.main([*options, "--seed", "1"])
+    assert "other options (seed)" in capsys.readouterr().err
