@@ -94,9 +94,7 @@ def model_of(options: Options, data: Any, seed_key: jax.Array | None = None) -> 
         if shape != (8, 8, 1):
             raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
         return SmallVGG(data.classes, rngs=rngs)
-    from synflow_jax import models
-
-    return models.create(options.model, num_classes=data.classes, input_shape=shape, rngs=rngs)
+    return sf.models.create(options.model, num_classes=data.classes, input_shape=shape, rngs=rngs)
 
 
 def start(
