@@ -61,7 +61,7 @@ def wide(params: Any) -> Any:
 
 
 def test_plain_float32_overflows_where_ours_is_finite() -> None:
-    apply_fn, params, inputs = CASES["resnet56"]()
+    apply_fn, params, inputs = model_case("lottery/resnet44", (32, 32, 3))
     mask = sf.full_mask(params)
     overflowed = jax.jit(plain(apply_fn, inputs))(params, mask, None, None)
     assert not all(np.all(np.isfinite(leaf)) for leaf in kernels(overflowed))
@@ -148,7 +148,7 @@ def test_resnet1202_is_finite_and_conserved() -> None:
 
 
 def test_bfloat16_is_finite_with_exact_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    apply_fn, params, inputs = CASES["resnet56"]()
+    apply_fn, params, inputs = model_case("lottery/resnet32", (32, 32, 3))
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
     score_fn = sf.synflow(apply_fn, inputs.astype(jnp.bfloat16))
     scores = jax.jit(score_fn)(half, sf.full_mask(half), None, None)
