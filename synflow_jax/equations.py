@@ -90,17 +90,22 @@ class Site(NamedTuple):
         return [] if caller else found
 
     def place(self) -> str:
-        """The user's file, line and function: the innermost that belongs to no library here."""
+        """The user's file, line and function: the innermost that belongs to no library here.
+
+        If there is none, as in a ready-made model, the innermost outside of JAX.
+        """
+        return (
+            self._frame_outside("jax", "flax", "synflow_jax") or self._frame_outside("jax") or "?"
+        )
+
+    def _frame_outside(self, *libraries: str) -> str | None:
+        loaded = [sys.modules.get(name) for name in libraries]
+        files = [module.__file__ for module in loaded if module]
+        folders = tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
         for file, name, line in self.frames():
-            if not file.startswith(_libraries()):
+            if not file.startswith(folders):
                 return f"{file}:{line} ({name})"
-        return self.outer.place() if self.outer else "an unknown place"
-
-
-def _libraries() -> tuple[str, ...]:
-    loaded = [sys.modules.get(name) for name in ("jax", "flax", "synflow_jax")]
-    files = [module.__file__ for module in loaded if module]
-    return tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
+        return self.outer and self.outer._frame_outside(*libraries)
 
 
 def bind(equation: JaxprEqn, *args: Any) -> Any:
@@ -156,7 +161,7 @@ _KEEP_NONNEGATIVE = frozenset(
         "copy copy_p cumsum div dot_general dynamic_slice dynamic_update_slice expand_dims gather "
         "max min mul name optimization_barrier pad reduce_max reduce_min reduce_sum "
         "reduce_window_max reduce_window_sum reshape rev select_n sharding_constraint slice split "
-        "squeeze stop_gradient transpose"
+        "squeeze stack stop_gradient tile transpose"
     ).split()
 )
 _KEEP_SIGN = frozenset("broadcast_in_dim convert_element_type copy expand_dims reshape".split())

@@ -115,17 +115,16 @@ def hundred_rounds(score_fn: Any, params: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["resnet56", "resnet110", "mlp60"])
 def test_hundred_rounds_against_float64(name: str) -> None:
     apply_fn, params, inputs = CASES[name]()
     narrow = hundred_rounds(sf.synflow(apply_fn, inputs), params)
     with jax.enable_x64(True):
         scaled = hundred_rounds(sf.synflow(apply_fn, inputs, dtype=jnp.float64), params)
-        if name != "resnet50":  # whose 300 rounds would take most of an hour
-            plain64 = hundred_rounds(plain(apply_fn, inputs), wide(params))
-            for a, b in zip(scaled, plain64, strict=True):
-                np.testing.assert_array_equal(a, b)
-    for a, b in zip(narrow, scaled, strict=True):
+        expected = hundred_rounds(plain(apply_fn, inputs), wide(params))
+    for a, b in zip(scaled, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(narrow, expected, strict=True):
         if b.sum() > 100:
             assert abs(int(a.sum()) - int(b.sum())) <= 0.15 * b.sum()
 

@@ -451,6 +451,23 @@ def test_the_line_is_the_users_also_through_flax() -> None:
         sf.flow(apply_fn, params, jnp.ones((1, 3)))
 
 
+def test_a_ready_made_model_is_named_where_no_code_is_the_users() -> None:
+    model = nnx.Sequential(nnx.Linear(3, 3, rngs=nnx.Rngs(0)), jnp.tanh)
+    apply_fn, params = sf.from_nnx(model)
+    with pytest.raises(sf.NonHomogeneousError, match=r"'tanh' at .*helpers\.py:\d+ \(__call__\)"):
+        sf.flow(apply_fn, params, jnp.ones((1, 3)))
+
+
+def test_stacked_and_tiled_params_stay_linear() -> None:
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        kernels = jnp.stack([params, params])
+        x, _ = lax.scan(lambda x, kernel: (jax.nn.relu(x @ kernel), None), x, kernels)
+        return jnp.stack([x, jnp.tile(x, (1, 1))]) @ jnp.tile(params, (1, 2))
+
+    ones = jnp.ones((1, 2))
+    assert sf.flow(apply_fn, jnp.ones((2, 2)), ones).log2 == np.log2(2 * 2 * 2 * 2 * 2 * 2)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
     fn, operation, why = REFUSED[name]
