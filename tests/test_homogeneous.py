@@ -323,12 +323,14 @@ def test_a_new_activation_can_be_named() -> None:
     np.testing.assert_allclose(sf.flow(apply_fn, params, x).log2, np.log2(72), rtol=1e-6)
 
 
-def test_an_operation_can_be_given_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_can_be_given_a_rule() -> None:
     from synflow_jax import linear_rules
 
-    monkeypatch.setattr(linear_rules, "RULES", linear_rules.RULES)
     params, x = jnp.array([[2.0]]), jnp.ones((1, 1))
-    apply_fn = lambda params, x: jnp.sort(x @ params)  # noqa: E731
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        return jnp.sort(x @ params)
+
     with pytest.raises(sf.NonHomogeneousError, match="'sort'"):
         sf.flow(apply_fn, params, x)
     try:
@@ -426,8 +428,10 @@ def test_hard_sigmoid_is_no_activation_though_made_of_one() -> None:
 
 
 def test_naming_one_lambda_names_no_other() -> None:
-    first = lambda x: jnp.exp(x)  # noqa: E731
-    second = lambda x: jnp.exp(x)  # noqa: E731
+    first, second = (
+        lambda x: jnp.exp(x),
+        lambda x: jnp.exp(x),
+    )
     sf.homogeneous.register_activation(first)
     params, x = jnp.ones((3, 3)), jnp.ones((1, 3))
     assert sf.flow(lambda p, x: first(x @ p), params, x).log2 > 0
