@@ -12,7 +12,15 @@ from jax import lax
 from jax.core import Tracer
 
 from synflow_jax.equations import Coefficient, Site, Value
-from synflow_jax.scaled import Scaled, aligned, at_exponent, grown, normalized, scaled
+from synflow_jax.scaled import (
+    Scaled,
+    aligned,
+    at_exponent,
+    coefficient_growth,
+    grown,
+    normalized,
+    scaled,
+)
 
 Rule = Callable[..., Any]
 """``rule(site, *values) -> Value`` or, for several results, a list of them."""
@@ -23,25 +31,27 @@ def flow_of(site: Site, value: Value) -> Scaled:
     return value if isinstance(value, Scaled) else scaled(magnitude(site, value))
 
 
-def magnitude(site: Site, coefficient: Coefficient) -> jax.Array:
+def magnitude(site: Site, coefficient: Coefficient) -> jax.Array | np.ndarray:
     """A coefficient in absolute value."""
     if coefficient.trained and not coefficient.linear:
         raise site.refuse(
             "it takes a function of the params that isn't a sum of products of them, whose "
             "scores could be negative"
         )
-    value = jnp.asarray(coefficient.value)
+    value = coefficient.value
+    if isinstance(value, np.ndarray):
+        return np.abs(value)
     return value if coefficient.nonnegative else jnp.abs(value)
 
 
-def added(site: Site, value: Value) -> Scaled:
+def added(site: Site, value: Value) -> Scaled | jax.Array:
     """``value`` as one part of a sum, a choice or a concatenation: a coefficient is a bias."""
     if isinstance(value, Scaled):
         return value
     if value.negative and site.equation.primitive.name not in ("add", "add_any", "sub"):
         raise site.refuse("it fills in a negative number; fill in 0")
-    bias = scaled(magnitude(site, value))
-    return bias if site.biases else replace(bias, mantissa=jnp.zeros_like(bias.mantissa))
+    bias = jnp.asarray(magnitude(site, value))
+    return bias if site.biases else jnp.zeros_like(bias)
 
 
 def passes(site: Site, *values: Value) -> Any:
@@ -82,11 +92,20 @@ def converts(site: Site, operand: Scaled) -> Scaled:
 
 def multiplies(site: Site, left: Value, right: Value) -> Scaled:
     """A product with a coefficient, element by element."""
-    if isinstance(left, Scaled) and isinstance(right, Scaled):
-        raise site.refuse(_DEGREE_2)
-    left, right = flow_of(site, left), flow_of(site, right)
-    mantissa = site.bind(left.mantissa, right.mantissa)
-    return grown(Scaled(mantissa, left.exponent + right.exponent), left.growth + right.growth + 2)
+    match left, right:
+        case (Scaled() as flow, Coefficient() as other) | (
+            Coefficient() as other,
+            Scaled() as flow,
+        ):
+            factor = magnitude(site, other)
+        case _:
+            raise site.refuse(_DEGREE_2)
+    if isinstance(factor, jax.Array) and factor.ndim:
+        product = replace(flow, mantissa=site.bind(flow.mantissa, factor))
+        return grown(product, coefficient_growth(factor.dtype))
+    number = scaled(factor)
+    mantissa = site.bind(flow.mantissa, number.mantissa)
+    return grown(Scaled(mantissa, flow.exponent + number.exponent, flow.growth), 2)
 
 
 def divides(site: Site, left: Value, right: Value) -> Scaled:

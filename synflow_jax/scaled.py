@@ -4,11 +4,13 @@ Multiplying by a power of two doesn't round, so arithmetic on mantissas gives th
 plain arithmetic wherever that neither overflows nor underflows.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 
@@ -29,50 +31,63 @@ class Scaled:
     growth: int = field(default=0, metadata={"static": True})
 
 
-# A quarter of float32's range; the rest is for the next operation.
-_MOST_GROWTH = 32
 # The exponent of 0: below all others, so that 0 decides no common exponent. Sums of some tens of
 # it still fit in int32.
 _ZERO_EXPONENT = -(2**24)
 
 
-def scaled(x: jax.Array) -> Scaled:
-    """``x`` with a mantissa whose largest magnitude is in [1, 2)."""
+def coefficient_growth(dtype: jnp.dtype) -> int:
+    """By how many powers of two a product with a coefficient may grow: 40 in float32.
+
+    Coefficients are taken to be within 2 ** +-40 there, so that neither their product with a
+    mantissa nor the weights of the layer that follows need a normalization of their own.
+    """
+    return 5 * jnp.finfo(dtype).maxexp // 16
+
+
+def _most_growth(dtype: jnp.dtype) -> int:
+    return 2 * coefficient_growth(dtype)
+
+
+def scaled(x: jax.Array | np.ndarray) -> Scaled:
+    """``x`` with a mantissa whose largest element is in [1, 2)."""
+    if isinstance(x, np.ndarray):
+        largest = x.max(initial=0)
+        exponent = int(np.frexp(largest)[1]) - 1 if largest else _ZERO_EXPONENT
+        return Scaled(jnp.asarray(np.ldexp(x, -exponent)), jnp.int32(exponent))
     return normalized(Scaled(x, jnp.int32(0)))
 
 
 def normalized(x: Scaled) -> Scaled:
-    """The same value with a mantissa whose largest magnitude is in [1, 2); 0 stays."""
-    if not x.mantissa.size:
-        return replace(x, growth=0)
-    largest = jnp.max(jnp.abs(lax.stop_gradient(x.mantissa)))
-    shift = _exponent(largest)
-    exponent = jnp.where(largest == 0, _ZERO_EXPONENT, x.exponent + shift)
-    return Scaled(x.mantissa * _power_of_two(-shift, x.mantissa.dtype), exponent)
+    """The same value with a mantissa whose largest element is in [1, 2); 0 stays."""
+    top = _top(x.mantissa)
+    mantissa = _times_power(x.mantissa, -top)
+    return Scaled(mantissa, jnp.maximum(x.exponent + top, _ZERO_EXPONENT))
 
 
 def grown(x: Scaled, growth: int) -> Scaled:
     """``x``, normalized if ``growth`` powers of two more may bring it near overflow."""
     growth += x.growth
-    return normalized(x) if growth > _MOST_GROWTH else replace(x, growth=growth)
+    if growth > _most_growth(x.mantissa.dtype):
+        return normalized(x)
+    return replace(x, growth=growth)
 
 
-def aligned(*values: Scaled) -> list[Scaled]:
-    """The same values at one common exponent, the largest."""
-    exponent = values[0].exponent
-    for value in values[1:]:
-        exponent = jnp.maximum(exponent, value.exponent)
-    return at_exponent(exponent, *values)
+def aligned(*values: Scaled | jax.Array) -> list[Scaled]:
+    """The same values, coefficients among them, at one common exponent, the largest."""
+    tops = [value.exponent if isinstance(value, Scaled) else _top(value) for value in values]
+    return at_exponent(functools.reduce(jnp.maximum, tops), *values)
 
 
-def at_exponent(exponent: jax.Array, *values: Scaled) -> list[Scaled]:
+def at_exponent(exponent: jax.Array, *values: Scaled | jax.Array) -> list[Scaled]:
     """The same values at a common exponent that's no lower than theirs."""
-    growth = max(value.growth for value in values)
+    growth = max(value.growth for value in values if isinstance(value, Scaled))
     return [
-        Scaled(
-            v.mantissa * _power_of_two(v.exponent - exponent, v.mantissa.dtype), exponent, growth
-        )
-        for v in values
+        Scaled(_times_power(value.mantissa, value.exponent - exponent), exponent, growth)
+        if isinstance(value, Scaled)
+        # What would need more is 0, and its gradient would overflow.
+        else Scaled(_times_power(value, -exponent, most=_most_growth(value.dtype)), exponent)
+        for value in values
     ]
 
 
@@ -88,24 +103,40 @@ def total(values: Sequence[Scaled]) -> Scaled:
 def joined_exponent(x: Scaled) -> Scaled:
     """One exponent, the largest, for slices of the leading axis that each have their own."""
     largest = jnp.max(x.exponent, initial=jnp.iinfo(jnp.int32).min)
-    factors = _power_of_two(x.exponent - largest, x.mantissa.dtype)
-    shape = (-1,) + (1,) * (x.mantissa.ndim - 1)
-    return Scaled(x.mantissa * factors.reshape(shape), largest, x.growth)
+    each = x.exponent.reshape(-1, *[1] * (x.mantissa.ndim - 1))
+    return Scaled(_times_power(x.mantissa, each - largest), largest, x.growth)
 
 
+def _top(x: jax.Array) -> jax.Array:
+    """The exponent of the largest element of a nonnegative array."""
+    return _exponent(jnp.max(lax.stop_gradient(x), initial=0))
+
+
+# Jitted so that tracing them often is cheap.
+@jax.jit
 def _exponent(x: jax.Array) -> jax.Array:
-    """The exponent of a nonnegative float; 0 for 0."""
+    """The exponent of a nonnegative float; that of 0 is below all others."""
     info = jnp.finfo(x.dtype)
-    bits = lax.bitcast_convert_type(x, jnp.dtype(f"int{info.bits}")) >> info.nmant
+    bits = lax.bitcast_convert_type(jnp.abs(x), jnp.dtype(f"int{info.bits}"))
     bias = info.maxexp - 1
-    # Clipped so that the power of two that undoes it is a normal number.
-    exponent = jnp.clip(bits.astype(jnp.int32) - bias, 1 - bias, bias - 1)
-    return jnp.where(x == 0, 0, exponent)
+    # One less than the highest, so that the power of two that undoes it is a normal number.
+    field = jnp.minimum((bits >> info.nmant).astype(jnp.int32), 2 * bias - 1)
+    return jnp.where(field == 0, _ZERO_EXPONENT, field - bias)
 
 
-def _power_of_two(exponent: jax.Array, dtype: jnp.dtype) -> jax.Array:
-    """``2 ** exponent`` exactly; 0 and inf beyond the normal numbers."""
+def _times_power(x: jax.Array, exponent: jax.Array, *, most: int | None = None) -> jax.Array:
+    """``x * 2 ** exponent``, exactly; 0 below the normal numbers and where exponent > most."""
+    largest = jnp.finfo(x.dtype).maxexp - 2
+    return x * _power_of_two(exponent, dtype=x.dtype, most=largest if most is None else most)
+
+
+@functools.partial(jax.jit, static_argnames=("dtype", "most"))
+def _power_of_two(exponent: jax.Array, *, dtype: jnp.dtype, most: int) -> jax.Array:
     info = jnp.finfo(dtype)
     bias = info.maxexp - 1
-    bits = jnp.clip(exponent + bias, 0, 2 * bias + 1).astype(f"int{info.bits}") << info.nmant
-    return lax.bitcast_convert_type(bits, dtype)
+    # The bits of 2 ** -exponent. What is out of range becomes inf: a negative number is a large
+    # one without its sign.
+    above = jnp.minimum((most - exponent).astype(jnp.uint32), bias + 1 + most)
+    bits = (above + (bias - most)).astype(f"int{info.bits}") << info.nmant
+    # XLA copies cheap arithmetic into all that uses it, but does a division once.
+    return 1 / lax.bitcast_convert_type(bits, dtype)

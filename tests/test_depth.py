@@ -69,7 +69,9 @@ def test_plain_float32_overflows_where_ours_is_finite() -> None:
     assert all(np.all(np.isfinite(leaf)) for leaf in kernels(ours))
 
 
-@pytest.mark.parametrize("name", ["vgg11-bn", "resnet20", "vgg16-bn"])
+@pytest.mark.parametrize(
+    "name", ["resnet20", "vgg16-bn", pytest.param("vgg11-bn", marks=pytest.mark.slow)]
+)
 def test_same_bits_as_plain_float32(name: str) -> None:
     apply_fn, params, inputs = model_case(f"lottery/{name}", (32, 32, 3))
     mask = sf.full_mask(params)
@@ -115,7 +117,7 @@ def hundred_rounds(score_fn: Any, params: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet56", "resnet110", "mlp60"])
+@pytest.mark.parametrize("name", CASES)
 def test_hundred_rounds_against_float64(name: str) -> None:
     apply_fn, params, inputs = CASES[name]()
     narrow = hundred_rounds(sf.synflow(apply_fn, inputs), params)
@@ -146,6 +148,7 @@ def test_resnet1202_is_finite_and_conserved() -> None:
     np.testing.assert_allclose(everything, float(flow.mantissa), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_finite_with_exact_counts(capsys: pytest.CaptureFixture[str]) -> None:
     apply_fn, params, inputs = model_case("lottery/resnet32", (32, 32, 3))
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
