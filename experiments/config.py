@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from experiments.options import check_distinct, check_range
+from experiments.runs import check_run_name
 
 Method = Literal["synflow", "snip", "grasp", "magnitude", "random"]
 
@@ -45,8 +46,8 @@ class Config:
     results: Path = Path("results")
     """Folder for results: they go to singleshot/RUN in it."""
     run: str | None = None
-    """Name of this run, by default made from the options. An earlier run of the same name is
-    overwritten."""
+    """Name of this run, by default made from the options. A run that was stopped goes on where it
+    was."""
 
     def __post_init__(self) -> None:
         check_distinct(self, "methods")
@@ -68,5 +69,4 @@ class Config:
         check_range(self, "seed", 0, 2**32 - 1)
         check_range(self, "momentum", 0, 1)
         check_range(self, "weight_decay", 0)
-        if self.run is not None and Path(self.run).name != self.run:
-            raise ValueError(f"--run must be the name of a folder, got {self.run!r}")
+        check_run_name(self)

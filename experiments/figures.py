@@ -1,14 +1,17 @@
 """Figures of experiments, drawn without a screen."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from experiments.results import Cell, Row, cell, compression_text, compressions_of, methods_of
+from experiments.runs import write_atomically
 
 
 class Style(NamedTuple):
@@ -31,6 +34,16 @@ STYLES = {
 
 # How far apart, in log10 of the compression, hollow markers stand: all at chance, they'd overlap.
 ASIDE = 0.05
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes ``path`` with .png and with .svg; the same figure gives the same bytes."""
+    with rc_context({"svg.hashsalt": path.name}):
+        for suffix, metadata in ((".png", {}), (".svg", {"Date": None})):
+            write_atomically(
+                path.with_suffix(suffix),
+                lambda file, metadata=metadata: figure.savefig(file, dpi=200, metadata=metadata),
+            )
 
 
 def accuracy_figure(rows: Sequence[Row], chance: float) -> Figure:

@@ -1,7 +1,5 @@
 """A training run on the host: progress, metrics, checkpoints, and going on where a run ended."""
 
-import csv
-import io
 import math
 import time
 from pathlib import Path
@@ -12,7 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.checkpoints import checkpoints, restore, save
-from experiments.results import write_atomically
+from experiments.rows import read_rows, rows_csv
+from experiments.runs import write_atomically
 from experiments.tensorboard import Writer, no_writer, tensorboard_writer
 from experiments.training import Setup, TrainState, evaluate, train_epoch
 
@@ -70,14 +69,15 @@ def fit(
     with checkpoints(folder / "checkpoints") as manager:
         state = restore(manager, state)
         done = int(np.max(state.epoch))
-        rows = [row for row in read_rows(table) if row.epoch <= done]
+        rows = [row for row in read_rows(table, EpochRow) if row.epoch <= done]
         open_writer = tensorboard_writer if tensorboard else no_writer
         bar = tqdm(total=epochs, initial=done, unit="epoch", dynamic_ncols=True)
         with bar, open_writer(folder / "tensorboard", done + 1) as writer:
             for epoch in range(done + 1, epochs + 1):
                 state, new_rows, speed = _epoch(setup, state, train, test, epoch=epoch, many=many)
                 rows += new_rows
-                write_atomically(table, lambda path, rows=rows: path.write_text(rows_csv(rows)))
+                text = rows_csv(rows, EpochRow)
+                write_atomically(table, lambda path, text=text: path.write_text(text))
                 if epoch % checkpoint_every == 0 or epoch == epochs:
                     save(manager, epoch, state)
                 _show(new_rows, speed, bar, writer)
@@ -122,18 +122,3 @@ def _show(rows: list[EpochRow], speed: float, bar: Any, writer: Writer) -> None:
     for row in rows:
         for name, value in list(row._asdict().items())[2:]:
             writer(f"{name}/{row.network}", value, row.epoch)
-
-
-def rows_csv(rows: list[EpochRow]) -> str:
-    """The rows as CSV with a header; floats with all their digits."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([EpochRow._fields, *rows])
-    return text.getvalue()
-
-
-def read_rows(path: Path) -> list[EpochRow]:
-    """The rows of a file that `rows_csv` made, or none if it isn't there."""
-    if not path.exists():
-        return []
-    _, *lines = csv.reader(path.read_text().splitlines())
-    return [EpochRow(int(n), int(epoch), *map(float, values)) for n, epoch, *values in lines]

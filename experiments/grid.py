@@ -1,17 +1,17 @@
 """Every method, seed and compression of an experiment: pruned, trained and tested."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from tqdm import tqdm
 
 import synflow_jax as sf
+from experiments.cells import once, run_cells
 from experiments.config import Config
 from experiments.digits import CLASSES, Data, class_batch
 from experiments.network import SmallVGG
@@ -40,38 +40,53 @@ class Member(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """A mask and where it came from."""
+    """A mask, and how many weights it leaves in each layer."""
 
-    method: str
-    member: Member
-    log10_compression: float
     mask: Any
-    layers: Any
+    layers: sf.LayerTable
 
 
-def experiment(config: Config, training: Data, test: Data) -> list[Row]:
-    """Every method, seed and compression: pruned, trained and tested."""
+Train = Callable[[Member, Any], tuple[float, float]]
+"""``(member, mask)`` to the last epoch's loss and the test accuracy."""
+
+
+def experiment(config: Config, training: Data, test: Data, folder: Path) -> list[Row]:
+    """Every method, compression and seed: pruned, trained and tested."""
     graph, score_fns = network_and_scores(config, training.images.shape[1:])
-    members = [make_member(config, training, index) for index in range(config.seeds)]
-    sweeps = [(method, member) for member in members for method in config.methods]
-    pool = ThreadPoolExecutor(config.workers)
-    networks = len(sweeps) * len(config.log10_compressions)
-    with tqdm(total=2 * networks, unit="network", dynamic_ncols=True) as bar:
-        try:
-            bar.set_description("pruning")
-            pruned: list[Pruned] = []
-            for masks in pool.map(lambda job: prune_sweep(config, score_fns[job[0]], *job), sweeps):
-                pruned += masks
-                bar.update(len(masks))
-            bar.set_description("training")
-            rows = []
-            for row in train_all(pool, train_one(config, graph, training, test), pruned):
-                rows.append(row)
-                bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
-    order = {method: index for index, method in enumerate(config.methods)}
-    return sorted(rows, key=lambda row: (order[row.method], row.log10_compression, row.seed))
+    train = train_one(config, graph, training, test)
+    powers = sorted(config.log10_compressions)
+    members = [make_member(config, training, seed) for seed in range(config.seeds)]
+    sweeps = {
+        (method, m.seed): once(partial(prune_sweep, config, score_fns[method], method, m, powers))
+        for method in config.methods
+        for m in members
+    }
+    # A seed's unpruned network is trained only once.
+    unpruned = [once(partial(train, m, sf.full_mask(m.network.params))) for m in members]
+
+    def rows(method: str, index: int, member: Member) -> list[Row]:
+        mask, layers = sweeps[method, member.seed]()[index]
+        whole = layers.kept == layers.size
+        loss, accuracy = unpruned[member.seed]() if whole else train(member, mask)
+        row = Row(
+            method=method,
+            seed=member.seed,
+            log10_compression=powers[index],
+            weights=layers.size,
+            kept=layers.kept,
+            collapsed=len(layers.collapsed),
+            loss=loss,
+            accuracy=accuracy,
+        )
+        return [row]
+
+    cells = {
+        f"{method}-{power}-{member.seed}": partial(rows, method, index, member)
+        for method in config.methods
+        for index, power in enumerate(powers)
+        for member in members
+    }
+    return run_cells(folder, cells, Row, workers=config.workers)
 
 
 def network_and_scores(
@@ -101,30 +116,29 @@ def make_member(config: Config, training: Data, index: int) -> Member:
 
 
 def prune_sweep(
-    config: Config, score_fn: Callable[..., Any], method: str, member: Member
+    config: Config,
+    score_fn: Callable[..., Any],
+    method: str,
+    member: Member,
+    log10_compressions: Sequence[float],
 ) -> list[Pruned]:
     """One network pruned by one method to all compressions, in one compiled call."""
-    powers = config.log10_compressions
     masks, _ = sf.sweep(
         score_fn,
         member.network.params,
-        [10.0**power for power in powers],
-        keys=jax.random.split(member.pruning_key, len(powers)),
+        [10.0**power for power in log10_compressions],
+        keys=jax.random.split(member.pruning_key, len(log10_compressions)),
         batch=member.batch,
         rounds=config.synflow_rounds if method == "synflow" else 1,
     )
-    on_host = jax.device_get(masks)
-    pruned = []
-    for index, power in enumerate(powers):
-        mask = jax.tree.map(lambda leaf, index=index: leaf[index], on_host)
-        layers = sf.layer_table(mask, member.network.params)
-        pruned.append(Pruned(method, member, power, mask, layers))
-    return pruned
+    each = [
+        jax.tree.map(lambda leaf, i=index: leaf[i], jax.device_get(masks))
+        for index in range(len(log10_compressions))
+    ]
+    return [Pruned(mask, sf.layer_table(mask, member.network.params)) for mask in each]
 
 
-def train_one(
-    config: Config, graph: Any, training: Data, test: Data
-) -> Callable[[Pruned], tuple[float, float]]:
+def train_one(config: Config, graph: Any, training: Data, test: Data) -> Train:
     """The function that trains a pruned network and gives the last epoch's loss and the accuracy.
 
     Each network is one jitted call, and two threads make such calls. On 2 CPU cores an epoch of
@@ -141,14 +155,14 @@ def train_one(
         batch_size=config.batch_size,
     )
 
-    def run(pruned: Pruned) -> tuple[float, float]:
-        network, key = pruned.member.network, pruned.member.training_key
-        state, losses = _train(setup, network, pruned.mask, training, key, epochs=config.epochs)
+    def train(member: Member, mask: Any) -> tuple[float, float]:
+        network, key = member.network, member.training_key
+        state, losses = _train(setup, network, mask, training, key, epochs=config.epochs)
         last_epoch = losses[-(len(losses) // config.epochs) :]
         metrics = evaluate(setup, state, test, batch_size=len(test.labels))
         return float(last_epoch.mean()), float(metrics.top1)
 
-    return run
+    return train
 
 
 @partial(jax.jit, static_argnames=("setup", "epochs"))
@@ -161,35 +175,3 @@ def _train(
     state = init_state(setup, network, mask, key)
     state, metrics = train_steps(setup, state, data, batches, jax.random.split(key, len(batches)))
     return state, metrics.loss
-
-
-def train_all(
-    pool: ThreadPoolExecutor,
-    run: Callable[[Pruned], tuple[float, float]],
-    pruned: Sequence[Pruned],
-) -> Iterator[Row]:
-    """A row for each pruned network, in order. A seed's unpruned network is trained only once."""
-    futures: list[Future[tuple[float, float]]] = []
-    unpruned: dict[int, Future[tuple[float, float]]] = {}
-    for network in pruned:
-        whole = network.layers.kept == network.layers.size
-        if whole and network.member.seed in unpruned:
-            futures.append(unpruned[network.member.seed])
-            continue
-        futures.append(pool.submit(run, network))
-        # Let the first compile before the others start, or each thread compiles the same.
-        futures[0].result()
-        if whole:
-            unpruned[network.member.seed] = futures[-1]
-    for network, future in zip(pruned, futures, strict=True):
-        loss, test_accuracy = future.result()
-        yield Row(
-            method=network.method,
-            seed=network.member.seed,
-            log10_compression=network.log10_compression,
-            weights=network.layers.size,
-            kept=network.layers.kept,
-            collapsed=len(network.layers.collapsed),
-            loss=loss,
-            accuracy=test_accuracy,
-        )

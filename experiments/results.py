@@ -1,19 +1,7 @@
-"""What an experiment leaves behind: rows as CSV, its configuration as JSON, a table as text."""
+"""Accuracies of pruned networks: one row each, put together over seeds, as a table in text."""
 
-import csv
-import dataclasses
-import hashlib
-import io
-import json
-import platform
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import jax
-
-PACKAGES = ("flax", "jax", "jaxlib", "matplotlib", "numpy", "optax", "scikit-learn")
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class Row(NamedTuple):
@@ -105,38 +93,3 @@ def _cell_text(cell: Cell) -> str:
     collapsed = f"x{cell.collapsed_runs}" if cell.collapsed_runs else ""
     span = f"({100 * cell.lowest:.1f}-{100 * cell.highest:.1f})"
     return f"{100 * cell.mean:.1f} {span} {collapsed:<2}"
-
-
-def rows_csv(rows: Sequence[Row]) -> str:
-    """The rows as CSV with a header; floats with all their digits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([Row._fields, *rows])
-    return text.getvalue()
-
-
-def config_json(config: Any) -> str:
-    """A dataclass of options, the packages' versions and the device, as JSON."""
-    device = jax.devices()[0]
-    content = {
-        "options": dataclasses.asdict(config),
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
-        "device": {"platform": device.platform, "kind": device.device_kind},
-    }
-    return json.dumps(content, indent=2, default=str) + "\n"
-
-
-def run_name(config: Any) -> str:
-    """A short name that another configuration doesn't share."""
-    options = json.dumps(dataclasses.asdict(config), sort_keys=True, default=str)
-    return hashlib.sha256(options.encode()).hexdigest()[:10]
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls ``write`` on a neighbor of ``path`` and moves it there: all of the file or none."""
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,15 +5,14 @@ A small version of figure 1 of Tanaka et al. 2020; run it as python -m experimen
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from experiments.config import Config
 from experiments.digits import CLASSES, digits
-from experiments.figures import accuracy_figure
+from experiments.figures import accuracy_figure, save_figure
 from experiments.grid import experiment
 from experiments.options import parse, refuse
-from experiments.results import config_json, rows_csv, run_name, table, write_atomically
+from experiments.results import table
+from experiments.runs import open_run
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -23,21 +22,13 @@ def main(args: Sequence[str] | None = None) -> None:
     training, test = digits()
     if config.batch_size > len(training.labels):
         refuse(f"--batch-size is {config.batch_size}, more than {len(training.labels)} images")
-    name = config.run or run_name(replace(config, run=None, results=Path(), workers=1))
-    folder = config.results / "singleshot" / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        refuse(f"--results: can't make {folder}: {error.strerror}")
-    rows = experiment(config, training, test)
-    write_atomically(folder / "rows.csv", lambda path: path.write_text(rows_csv(rows)))
-    write_atomically(folder / "config.json", lambda path: path.write_text(config_json(config)))
-    figure = accuracy_figure(rows, chance=1 / CLASSES)
-    write_atomically(folder / "singleshot.png", lambda path: figure.savefig(path, dpi=200))
+    folder = open_run("singleshot", config, free=("workers",))
+    rows = experiment(config, training, test, folder)
+    save_figure(accuracy_figure(rows, chance=1 / CLASSES), folder / "singleshot")
     print(f"\nTest accuracy in %: mean (lowest-highest) of {config.seeds} seeds.")
     print("xN: in N of them a layer has collapsed.\n")
     print(table(rows))
-    print(f"\n{folder} has rows.csv, config.json and singleshot.png", end=" ")
+    print(f"\n{folder} has rows.csv, config.json, singleshot.png and .svg", end=" ")
     print(f"({time.perf_counter() - started:.0f} s)")
 
 

@@ -3,11 +3,8 @@
 Run it as python -m experiments.train; started again with the same options it goes on where it was.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,7 +17,7 @@ from experiments.digits import class_batch
 from experiments.fit import EpochRow, NonFiniteLossError, fit
 from experiments.network import SmallVGG
 from experiments.options import parse, refuse
-from experiments.results import config_json, run_name, write_atomically
+from experiments.runs import open_run
 from experiments.train_options import Options, recipe_of
 from experiments.training import Setup, TrainState, init_state, sgd, split_network
 
@@ -39,7 +36,7 @@ def main(args: Sequence[str] | None = None) -> None:
     recipe = recipe_of(options)
     if recipe.batch_size > len(data.train.labels):
         refuse(f"--batch-size is {recipe.batch_size}, more than {len(data.train.labels)} images")
-    folder = run_folder(options)
+    folder = open_run("train", options, free=("data_dir", "tensorboard", "checkpoint_every"))
     setup, state = start(
         options,
         data,
@@ -62,28 +59,6 @@ def main(args: Sequence[str] | None = None) -> None:
         refuse(str(error))
     print(table(options, rows))
     print(f"\n{folder} has metrics.csv, config.json and checkpoints")
-
-
-def run_folder(options: Options) -> Path:
-    """The run's folder with its configuration; refuses one that holds a run of other options."""
-    comparable = replace(
-        options, run=None, results=Path(), data_dir=None, tensorboard=False, checkpoint_every=1
-    )
-    folder = options.results / "train" / (options.run or run_name(comparable))
-    path, found = folder / "config.json", None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            found = json.loads(path.read_text())["options"]
-        else:
-            write_atomically(path, lambda path: path.write_text(config_json(comparable)))
-    except OSError as error:
-        refuse(f"--results: can't use {folder}: {error.strerror}")
-    asked = json.loads(json.dumps(asdict(comparable), default=str))
-    if found is not None and found != asked:
-        names = ", ".join(n for n in asked if found.get(n) != asked[n])
-        refuse(f"{folder} holds a run with other options ({names}); choose another --run")
-    return folder
 
 
 def model_of(options: Options, data: Any, seed_key: jax.Array | None = None) -> nnx.Module:

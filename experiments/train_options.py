@@ -6,6 +6,7 @@ from typing import Literal
 
 from experiments.options import check_distinct, check_range
 from experiments.presets import PRESETS, preset_for
+from experiments.runs import check_run_name
 from experiments.tensorboard import check_tensorboard
 from experiments.training import Recipe
 
@@ -69,8 +70,7 @@ class Options:
         for name in ("rounds", "epochs", "batch_size", "learning_rate", "weight_decay"):
             if getattr(self, name) is not None:
                 check_range(self, name, 0 if name in ("learning_rate", "weight_decay") else 1)
-        if self.run is not None and Path(self.run).name != self.run:
-            raise ValueError(f"--run must be the name of a folder, got {self.run!r}")
+        check_run_name(self)
         if self.tensorboard:
             try:
                 check_tensorboard()

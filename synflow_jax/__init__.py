@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from synflow_jax import homogeneous as homogeneous
 from synflow_jax.adapters import from_linen as from_linen
 from synflow_jax.adapters import from_nnx as from_nnx
+from synflow_jax.diagnostics import LayerTable as LayerTable
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
 from synflow_jax.equations import NonHomogeneousError as NonHomogeneousError

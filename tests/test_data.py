@@ -8,9 +8,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow_datasets", reason="needs the experiments extra")
-
 from data_sets import CLASSES, SHAPES, images, write
 
 from experiments.data import Preprocessing, augmented, load, normalized

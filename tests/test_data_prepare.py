@@ -5,10 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("tensorflow_datasets", reason="needs the experiments extra")
-pytest.importorskip("importlib_resources", reason="needs the prepare or test extra")
-
 from data_sets import tiny_imagenet_files, write_zip
 
 from experiments.data import load

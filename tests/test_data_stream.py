@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("grain", reason="needs the experiments extra")
-
 from data_sets import images, write
 
 from experiments.data import stream

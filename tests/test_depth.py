@@ -46,7 +46,10 @@ def plain(apply_fn: Any, inputs: jax.Array) -> Any:
     def score_fn(params: Any, mask: Any, *_: Any) -> Any:
         magnitudes = jax.tree.map(jnp.abs, sf.apply_mask(mask, params))
         dtype = jax.tree.leaves(params)[0].dtype
-        flow = lambda params: jnp.sum(apply_fn(params, inputs.astype(dtype)))  # noqa: E731
+
+        def flow(params: Any) -> jax.Array:
+            return jnp.sum(apply_fn(params, inputs.astype(dtype)))
+
         return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))
 
     return score_fn
@@ -138,7 +141,10 @@ def test_resnet1202_is_finite_and_conserved() -> None:
     assert all(np.all(np.isfinite(leaf)) for leaf in kernels(scores))
     flow = sf.flow(apply_fn, params, inputs)
     assert float(flow.log2) > 1024  # beyond float64
-    total = lambda layer: float(jnp.sum(layer["kernel"][...], dtype=jnp.float32))  # noqa: E731
+
+    def total(layer: Any) -> float:
+        return float(jnp.sum(layer["kernel"][...], dtype=jnp.float32))
+
     everything = [total(scores["conv"]), total(scores["output"])]
     for block in scores["blocks"].values():
         np.testing.assert_allclose(total(block["conv1"]), total(block["conv2"]), rtol=1e-3)

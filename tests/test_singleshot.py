@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("others_promote")
-pytest.importorskip("tyro", reason="needs the experiments extra")
+from experiments.singleshot import main
 
-from experiments.singleshot import main  # noqa: E402
+pytestmark = pytest.mark.usefixtures("others_promote")
 
 SMALL = [
     *("--methods", "synflow", "magnitude"),

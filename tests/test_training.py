@@ -12,21 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_training
+from flax import nnx
 from golden_networks import GOLDEN, unpacked
+from tiny_training import RECIPE, Examples, examples, tiny, tiny_state
 
-pytestmark = pytest.mark.usefixtures("others_promote")
-pytest.importorskip("tyro", reason="needs the experiments extra")
-
-import tiny_training  # noqa: E402
-from flax import nnx  # noqa: E402
-from tiny_training import RECIPE, Examples, examples, tiny, tiny_state  # noqa: E402
-
-import synflow_jax as sf  # noqa: E402
-from experiments import train  # noqa: E402
-from experiments.checkpoints import checkpoints, restore  # noqa: E402
-from experiments.fit import NonFiniteLossError, fit, read_rows  # noqa: E402
-from experiments.presets import PRESETS, PUBLISHED, preset_for  # noqa: E402
-from experiments.training import (  # noqa: E402
+import synflow_jax as sf
+from experiments import train
+from experiments.checkpoints import checkpoints, restore
+from experiments.fit import EpochRow, NonFiniteLossError, fit
+from experiments.presets import PRESETS, PUBLISHED, preset_for
+from experiments.rows import read_rows
+from experiments.training import (
     Recipe,
     Setup,
     TrainState,
@@ -38,6 +35,8 @@ from experiments.training import (  # noqa: E402
     train_epoch,
     train_steps,
 )
+
+pytestmark = pytest.mark.usefixtures("others_promote")
 
 
 class ReferenceNetwork(nnx.Module):
@@ -248,7 +247,7 @@ def test_run_killed_at_any_moment_ends_the_same(tmp_path: Path) -> None:
         assert not (killed / "checkpoints" / str(RECIPE.epochs)).exists()
     tiny_training.main(killed, RECIPE.epochs)
     assert (whole / "metrics.csv").read_bytes() == (killed / "metrics.csv").read_bytes()
-    rows = read_rows(whole / "metrics.csv")
+    rows = read_rows(whole / "metrics.csv", EpochRow)
     assert [row.epoch for row in rows] == list(range(1, RECIPE.epochs + 1))
     assert rows[-1].train_loss < rows[0].train_loss
     model, setup = tiny()
@@ -290,13 +289,12 @@ def test_nan_loss_stops(tmp_path: Path) -> None:
     data = examples(200, 1)
     with pytest.raises(NonFiniteLossError, match=r"training loss is \w+ in step \d+ of epoch 1;"):
         fit(setup, tiny_state(model, setup), data, data, epochs=3, folder=tmp_path)
-    assert not read_rows(tmp_path / "metrics.csv")
+    assert not read_rows(tmp_path / "metrics.csv", EpochRow)
     with checkpoints(tmp_path / "checkpoints") as manager:
         assert manager.latest_step() is None
 
 
 def test_tensorboard_files_without_tensorflow(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboardX")
     model, setup = tiny()
     data, state = examples(200, 1), tiny_state(model, setup)
     fit(setup, state, data, data, epochs=1, folder=tmp_path, tensorboard=True)
@@ -319,12 +317,8 @@ def test_presets() -> None:
     assert PRESETS["cifar-vgg"] == Recipe(160, 0.1, (60, 120), 0.1, 1e-4, 0.9, 128)
     assert preset_for("lottery/vgg16-bn", "mnist") is None
     assert {name for _, name in PUBLISHED.items()} <= PRESETS.keys()
-    names = set(sf_models().names())
+    names = set(sf.models.names())
     assert {model for model, _ in PUBLISHED} <= names
-
-
-def sf_models():
-    return pytest.importorskip("synflow_jax.models")
 
 
 @pytest.mark.parametrize(
@@ -353,7 +347,6 @@ def test_bad_option_is_answered_in_one_line(
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("experiments.data")
     options = ["--results", str(tmp_path), "--run", "one", "--model", "default/fc"]
     options += ["--log10-compression", "0", "1", "--epochs", "2", "--method", "magnitude"]
     train.main(options)
