@@ -1,10 +1,12 @@
-"""A small VGG for 8x8 images: 3x3 convolutions of growing width, each with BatchNorm and ReLU."""
+"""Networks by name; and a small VGG for 8x8 images, of convolutions with BatchNorm and ReLU."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+import synflow_jax as sf
 
 # One list of widths for each resolution; a 2x2 max pooling lies between them.
 WIDTHS = ((16,), (32, 32), (64, 64, 64))
@@ -42,6 +44,17 @@ class SmallVGG(nnx.Module):
                 convolution, norm = next(layers)
                 x = nnx.relu(norm(convolution(x)))
         return self.dense(x.mean((1, 2)))
+
+
+def create_network(
+    name: str, *, classes: int, input_shape: tuple[int, int, int], rngs: nnx.Rngs
+) -> nnx.Module:
+    """``small-vgg`` or a network of the zoo, untrained; ValueError if it isn't for such images."""
+    if name != "small-vgg":
+        return sf.models.create(name, num_classes=classes, input_shape=input_shape, rngs=rngs)
+    if input_shape != (8, 8, 1):
+        raise ValueError(f"small-vgg is for images of shape (8, 8, 1), got {input_shape}")
+    return SmallVGG(classes, rngs=rngs)
 
 
 def convolution_by_patches(
