@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -121,6 +122,31 @@ def scoring_batches(
         return normalized(data.preprocessing, images), labels
 
     return batch
+
+
+def scores_of(
+    options: Any, subject: Subject, methods: tuple[Method, ...]
+) -> dict[Method, Callable[[], dict[str, jax.Array]]]:
+    """For each method a function that scores the untrained network, nothing pruned yet.
+
+    It gives the scores of each prunable parameter by its name. Errors are those of
+    `scoring_batches`.
+    """
+    batch_of = scoring_batches(options, subject, methods)
+    network_key, batch_key, score_key = jax.random.split(jax.random.key(options.seed), 3)
+    network = untrained(subject)
+    score_fns = score_functions(network.apply_fn, network.inputs)
+
+    def score(method: Method) -> dict[str, jax.Array]:
+        params = network.params_of(network_key)
+        mask = sf.full_mask(params)
+        score_fn = jax.jit(score_fns[method])
+        scores = score_fn(params, mask, batch_of(batch_key), score_key)
+        names = [row.name for row in sf.layer_table(mask, params).rows]
+        kernels = [x for x, m in zip(*map(jax.tree.leaves, (scores, mask)), strict=True) if m.ndim]
+        return dict(zip(names, kernels, strict=True))
+
+    return {method: partial(score, method) for method in methods}
 
 
 def check_paper_data(options: Any, name: str) -> None:
