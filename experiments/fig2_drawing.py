@@ -18,9 +18,7 @@ from experiments.results import methods_of
 COLORS = colormaps["viridis"]
 
 
-def layers_figure(
-    rows: Sequence[LayerKept], theirs: Sequence[LayerKept], model: str
-) -> Figure:
+def layers_figure(rows: Sequence[LayerKept], theirs: Sequence[LayerKept], model: str) -> Figure:
     """A panel a method, a line a layer: the fraction kept against compression, mean over seeds.
 
     A cross marks the last compression before a layer is empty. The second row is the published

@@ -27,8 +27,8 @@ class Agreement(NamedTuple):
             their runs' own variance lets expect: 1 if ours is another run of theirs. The square
             root gives counts of every size a similar variance.
         quantile: of F, which such a ratio exceeds 1 in 1,000 times.
-        largest: the largest \\|log10(kept)\\| distance from the logarithm of their mean, where that
-            is over 1,000; 0 if it nowhere is.
+        largest: the largest distance of our log10(kept) from the logarithm of their mean, where
+            that is over 1,000; 0 if it nowhere is.
     """
 
     compared: int

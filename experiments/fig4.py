@@ -71,8 +71,9 @@ def layer_scores(method: str, scores: Callable[[], dict[str, jax.Array]]) -> lis
 
 def slope(rows: Sequence[LayerScore], method: str) -> float:
     """The least-squares slope of log(average) against log(inverse size), each layer one point."""
-    points = np.log10([(r.inverse_size, r.average) for r in rows if r.method == method])
-    return float(np.polyfit(*points.T, 1)[0])
+    chosen = [row for row in rows if row.method == method]
+    x, y = (np.log10([getattr(r, name) for r in chosen]) for name in ("inverse_size", "average"))
+    return float(np.polyfit(x, y, 1)[0])
 
 
 def paper_rows(folder: Path) -> list[LayerScore]:

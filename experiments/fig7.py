@@ -131,9 +131,7 @@ def experiment(options: Options, folder: Path) -> list[Cut]:
     score_fn = score_functions(network.apply_fn, network.inputs)["synflow"]
     params = network.params_of(jax.random.key(options.seed))
     cells = {
-        f"{schedule}-{power}-{rounds}": partial(
-            cut_rows, score_fn, params, schedule, power, rounds
-        )
+        f"{schedule}-{power}-{rounds}": partial(cut_rows, score_fn, params, schedule, power, rounds)
         for schedule in options.schedules
         for power in sorted(options.log10_compressions)
         for rounds in sorted(options.rounds)
@@ -145,9 +143,7 @@ def cut_rows(
     score_fn: Callable[..., Any], params: Any, schedule: Schedule, power: float, rounds: int
 ) -> list[Cut]:
     """The one row of a cell."""
-    done = prune_by_rounds(
-        score_fn, params, 10**power, rounds=rounds, schedule=SCHEDULES[schedule]
-    )
+    done = prune_by_rounds(score_fn, params, 10**power, rounds=rounds, schedule=SCHEDULES[schedule])
     # Layers' sums differ by rounding alone; where biases carry flow, the last layer's is the least.
     ratio = max(float(each.cut.sum() / each.scores[-1]) for each in done)
     return [Cut(schedule, power, rounds, ratio)]

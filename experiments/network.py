@@ -1,4 +1,4 @@
-"""Networks by name; and a small VGG for 8x8 images, of convolutions with BatchNorm and ReLU."""
+"""Networks by name; and two small ones, a VGG for 8x8 images and one of dense layers."""
 
 from typing import Any
 
@@ -44,6 +44,24 @@ class SmallVGG(nnx.Module):
                 convolution, norm = next(layers)
                 x = nnx.relu(norm(convolution(x)))
         return self.dense(x.mean((1, 2)))
+
+
+class SmallMLP(nnx.Module):
+    """``(n, height, width, channels)`` images to ``(n, classes)`` logits: 2 hidden dense layers,
+    each with BatchNorm and ReLU. The first has its own weights for each pixel.
+    """
+
+    def __init__(self, features: int, classes: int, *, width: int = 100, rngs: nnx.Rngs):
+        shapes = ((features, width), (width, width))
+        self.hidden = nnx.List(nnx.Linear(*shape, use_bias=False, rngs=rngs) for shape in shapes)
+        self.norms = nnx.List(nnx.BatchNorm(width, momentum=0.9, rngs=rngs) for _ in shapes)
+        self.output = nnx.Linear(width, classes, rngs=rngs)
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        x = images.reshape(len(images), -1)
+        for dense, norm in zip(self.hidden, self.norms, strict=True):
+            x = nnx.relu(norm(dense(x)))
+        return self.output(x)
 
 
 def create_network(

@@ -50,7 +50,9 @@ def prune_by_rounds(
     counts = sf.round_counts(mask, compression, rounds, schedule, sf.global_top_k)
     for index, row in enumerate(counts):
         round_key = None if key is None else jax.random.fold_in(key, index)
-        mask, finite, *layers = _round(score_fn, params, mask, row[None], batch, round_key)
+        mask, finite, *layers = _round(
+            score_fn, params, mask, row[None], batch=batch, key=round_key
+        )
         if not finite:
             raise ValueError(f"scores aren't finite in round {index + 1} of {rounds}")
         scores, cut, kept = (np.asarray(layer) for layer in layers)
@@ -59,7 +61,7 @@ def prune_by_rounds(
 
 @partial(jax.jit, static_argnames="score_fn")
 def _round(
-    score_fn: Callable[..., Any], params: Any, mask: Any, row: Any, batch: Any, key: Any
+    score_fn: Callable[..., Any], params: Any, mask: Any, row: Any, *, batch: Any, key: Any
 ) -> Any:
     scores = score_fn(params, mask, batch, key)
     # The scores are computed here, outside the loop of rounds, and handed in.

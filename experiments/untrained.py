@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 import synflow_jax as sf
-from experiments.digits import class_batch
+from experiments.digits import Data, class_batch
 from experiments.network import create_network
 
 Method = Literal["synflow", "snip", "grasp", "magnitude", "random"]
@@ -105,7 +105,7 @@ def scoring_batches(
         FileNotFoundError, ModuleNotFoundError: the data set can't be read.
     """
     if not set(methods) & set(NEED_DATA):
-        return lambda key: None
+        return lambda _: None
     from experiments.data import load, normalized
 
     data = load(options.data or "digits", options.data_dir)
@@ -118,7 +118,7 @@ def scoring_batches(
         )
 
     def batch(key: jax.Array) -> Any:
-        images, labels = class_batch(data.train, key, options.scoring_images)
+        images, labels = class_batch(Data(*data.train), key, options.scoring_images)
         return normalized(data.preprocessing, images), labels
 
     return batch
