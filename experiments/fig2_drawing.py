@@ -27,7 +27,7 @@ def layers_figure(rows: Sequence[LayerKept], theirs: Sequence[LayerKept], model:
     methods = methods_of(rows)
     sources = [("", rows)] + ([("published: ", theirs)] if theirs else [])
     figure = Figure(
-        figsize=(1.2 + 2.5 * len(methods), 0.9 + 2.6 * len(sources)), layout="constrained"
+        figsize=(1.2 + 2.5 * len(methods), 1.1 + 2.6 * len(sources)), layout="constrained"
     )
     panels = figure.subplots(len(sources), len(methods), sharex=True, sharey=True, squeeze=False)
     for line, (prefix, source) in zip(panels, sources, strict=True):
@@ -42,12 +42,13 @@ def layers_figure(rows: Sequence[LayerKept], theirs: Sequence[LayerKept], model:
     mappable = ScalarMappable(Normalize(1, layers), COLORS)
     bar = figure.colorbar(mappable, ax=panels, label="Layer, from input to output", pad=0.01)
     bar.set_ticks([1, layers])
-    panels[0, 0].legend(
+    figure.legend(
         handles=[
             Line2D([], [], color="0.2", linestyle="", marker="x", label="then empty"),
             Line2D([], [], color="0.5", linestyle=":", label="all layers alike"),
         ],
-        loc="lower left",
+        loc="outside lower center",
+        ncols=2,
         fontsize=8,
         frameon=False,
     )

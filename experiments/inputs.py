@@ -41,6 +41,7 @@ from experiments.training import (
 Padding = Literal["none", "black", "noise"]
 Input = Literal["ones", "mean"]
 COLORS = {"ones": "#D55E00", "mean": "#0072B2"}
+TITLES = {"none": "Digits alone", "black": "Among black pixels", "noise": "Among noise"}
 MARKERS = {"ones": "o", "mean": "s"}
 
 
@@ -308,7 +309,7 @@ def inputs_figure(rows: Sequence[Trained]) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks([10**power for power in powers], [compression_text(p) for p in powers])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_title({"none": "digits alone"}.get(padding, f"among {padding}"), fontsize=10)
+        axes.set_title(TITLES[padding], fontsize=10)
         axes.set_xlabel("Compression")
         axes.grid(axis="y", color="0.92", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
