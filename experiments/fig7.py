@@ -13,19 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 import synflow_jax as sf
 from experiments.cells import run_cells
+from experiments.fig7_drawing import Cut, cuts_figure, table
 from experiments.figures import save_figure
 from experiments.options import check_distinct, check_range, parse
-from experiments.results import compression_text, compressions_of
 from experiments.rounds import prune_by_rounds
 from experiments.runs import check_run_name, open_run
 from experiments.untrained import (
@@ -41,22 +38,6 @@ from experiments.untrained import (
 PAPER_FILE = "fig7_vgg19_imagenet_schedule.csv"
 Schedule = Literal["linear", "exponential"]
 SCHEDULES = {"linear": sf.linear, "exponential": sf.exponential}
-
-
-class Cut(NamedTuple):
-    """The largest cut of one network's pruning.
-
-    Attributes:
-        schedule: how the density falls.
-        log10_compression: log10 of weights before / weights after.
-        rounds: how many.
-        ratio: the largest prune size / cut size of a round.
-    """
-
-    schedule: str
-    log10_compression: float
-    rounds: int
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -163,18 +144,6 @@ def paper_rows(folder: Path) -> list[Cut]:
         ]
 
 
-def table(rows: Sequence[Cut]) -> str:
-    """The ratios as text, a line for each schedule and number of rounds."""
-    powers = compressions_of(rows)
-    header = "".join(f"{compression_text(power):>9}" for power in powers)
-    lines = ["Largest prune size / cut size, by compression:", f"{'':<12}{'rounds':>7}{header}"]
-    ratios = {row[:3]: row.ratio for row in rows}
-    for schedule, rounds in dict.fromkeys((row.schedule, row.rounds) for row in rows):
-        values = "".join(f"{ratios[schedule, power, rounds]:9.4f}" for power in powers)
-        lines.append(f"{schedule:<12}{rounds:>7}{values}")
-    return "\n".join(lines)
-
-
 def deviations(rows: Sequence[Cut], theirs: Sequence[Cut]) -> np.ndarray:
     """Our ratio / the published one - 1 wherever there are both."""
     published = {(r.schedule, round(r.log10_compression, 6), r.rounds): r.ratio for r in theirs}
@@ -194,45 +163,6 @@ def agreement(rows: Sequence[Cut], theirs: Sequence[Cut]) -> str:
         f"{found.size} ratios differ from the published ones by {100 * np.median(found):.2f} % "
         f"(median) and {100 * found.max():.2f} % (largest)."
     )
-
-
-def cuts_figure(rows: Sequence[Cut], theirs: Sequence[Cut], model: str) -> Figure:
-    """A panel a schedule, a line a compression: the largest ratio against rounds."""
-    schedules = list(dict.fromkeys(row.schedule for row in rows))
-    figure = Figure(figsize=(1.4 + 3.2 * len(schedules), 3.5), layout="constrained")
-    panels = figure.subplots(1, len(schedules), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, schedule in zip(panels, schedules, strict=True):
-        axes.axhline(1, color="0.3", linestyle=(0, (4, 3)), linewidth=1)
-        _draw(axes, [r for r in rows if r.schedule == schedule], published=False)
-        shown = [r for r in theirs if (r.schedule, r.ratio > 0) == (schedule, True)]
-        _draw(axes, shown, published=True)
-        axes.set_title(f"{schedule} schedule", fontsize=10)
-        axes.set_xlabel("Rounds")
-        axes.set_yscale("log")
-        axes.grid(color="0.93", linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("Largest prune size / cut size")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles[::-1], labels[::-1], loc="outside right upper", title="Compression", frameon=False
-    )
-    note = "below the dashed line no layer can collapse"
-    published = "; hollow: published" if theirs else ""
-    figure.suptitle(f"{model}, untrained; {note}{published}", fontsize=9, color="0.35")
-    return figure
-
-
-def _draw(axes: Axes, rows: Sequence[Cut], *, published: bool) -> None:
-    powers = compressions_of(rows)
-    for index, power in enumerate(powers):
-        color = colormaps["viridis_r"](0.15 + 0.85 * index / max(1, len(powers) - 1))
-        points = [(r.rounds, r.ratio) for r in rows if r.log10_compression == power]
-        x, y = np.asarray(points).T
-        if published:
-            axes.plot(x, y, "o", color=color, mfc="none", ms=7, mew=1)
-        else:
-            axes.plot(x, y, "o-", color=color, ms=3.5, label=compression_text(power))
 
 
 if __name__ == "__main__":

@@ -11,22 +11,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 import synflow_jax as sf
 from experiments.cells import run_cells
 from experiments.digits import CLASSES, Data, split_digits
 from experiments.figures import save_figure
+from experiments.inputs_drawing import Trained, inputs_figure, table
 from experiments.network import SmallMLP
 from experiments.options import check_distinct, check_range, parse
-from experiments.results import compression_text, compressions_of
+from experiments.padded import Images, Padding, digit_share, padded_digits
 from experiments.runs import check_run_name, open_run
 from experiments.training import (
     Recipe,
@@ -37,12 +36,6 @@ from experiments.training import (
     split_network,
     train_epoch,
 )
-
-Padding = Literal["none", "black", "noise"]
-Input = Literal["ones", "mean"]
-COLORS = {"ones": "#D55E00", "mean": "#0072B2"}
-TITLES = {"none": "Digits alone", "black": "Among black pixels", "noise": "Among noise"}
-MARKERS = {"ones": "o", "mean": "s"}
 
 
 @dataclass(frozen=True)
@@ -90,39 +83,6 @@ class Options:
         check_range(self, "learning_rate", 1e-9)
         check_range(self, "seed", 0, 2**32 - 1)
         check_run_name(self)
-
-
-class Trained(NamedTuple):
-    """One network pruned with one input, and trained.
-
-    Attributes:
-        padding: what surrounds the digits.
-        input: SynFlow's.
-        seed: which initialization, noise and order of the data.
-        log10_compression: log10 of weights before / weights after, as asked for.
-        kept: weights left.
-        collapsed: layers with nothing left.
-        overlap: fraction of the mask's weights that the mask of ones keeps too.
-        digit: fraction of the first layer's weights left that read a pixel of the digit.
-        accuracy: fraction of the test images that are classified right.
-    """
-
-    padding: str
-    input: str
-    seed: int
-    log10_compression: float
-    kept: int
-    collapsed: int
-    overlap: float
-    digit: float
-    accuracy: float
-
-
-class Images(NamedTuple):
-    """Images from 0 to 1 to train and to test on."""
-
-    train: Data
-    test: Data
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -201,6 +161,25 @@ def seed_rows(
     return rows
 
 
+def side_of(options: Options, padding: Padding) -> int:
+    """Height and width of the images."""
+    return 8 if padding == "none" else options.side
+
+
+def overlap(mask: Any, other: Any) -> float:
+    """The fraction of the weights that ``mask`` keeps that ``other`` keeps too.
+
+    >>> overlap({"kernel": np.array([True, True])}, {"kernel": np.array([True, False])})
+    0.5
+    """
+    leaves = [
+        (np.asarray(a), np.asarray(b))
+        for a, b in zip(jax.tree.leaves(mask), jax.tree.leaves(other), strict=True)
+        if np.ndim(a)
+    ]
+    return sum(int((a & b).sum()) for a, b in leaves) / sum(int(a.sum()) for a, _ in leaves)
+
+
 def trainer(options: Options, side: int, epochs: int) -> Callable[..., float]:
     """``(model, mask, images, key)`` to the test accuracy; compiled once for each size."""
     recipe = Recipe(
@@ -229,109 +208,6 @@ def trainer(options: Options, side: int, epochs: int) -> Callable[..., float]:
         return float(evaluate(setup, state, test, batch_size=len(test.labels)).top1)
 
     return train
-
-
-def padded_digits(padding: Padding, side: int, key: jax.Array) -> Images:
-    """The digits from 0 to 1 in the middle of images of this side, and what surrounds them."""
-    parts = split_digits()
-    mean = float(parts[0].images.mean() / 16)
-
-    def part(pixels: Any, key: jax.Array) -> Data:
-        shape = (len(pixels.labels), side, side, 1)
-        around = jnp.zeros(shape)
-        if padding == "noise":
-            around = jax.random.uniform(key, shape, maxval=2 * mean)
-        middle = _middle(side)
-        images = around.at[:, middle, middle].set(jnp.asarray(pixels.images / 16, jnp.float32))
-        return Data(images, jnp.asarray(pixels.labels))
-
-    return Images(*map(part, parts, jax.random.split(key)))
-
-
-def side_of(options: Options, padding: Padding) -> int:
-    """Height and width of the images."""
-    return 8 if padding == "none" else options.side
-
-
-def overlap(mask: Any, other: Any) -> float:
-    """The fraction of the weights that ``mask`` keeps that ``other`` keeps too.
-
-    >>> overlap({"kernel": np.array([True, True])}, {"kernel": np.array([True, False])})
-    0.5
-    """
-    leaves = [
-        (np.asarray(a), np.asarray(b))
-        for a, b in zip(jax.tree.leaves(mask), jax.tree.leaves(other), strict=True)
-        if np.ndim(a)
-    ]
-    return sum(int((a & b).sum()) for a, b in leaves) / sum(int(a.sum()) for a, _ in leaves)
-
-
-def digit_share(mask: Any, side: int) -> float:
-    """The fraction of the first dense layer's weights left that read a pixel of the digit."""
-    first = next(np.asarray(leaf) for leaf in jax.tree.leaves(mask) if leaf.ndim)
-    by_pixel = first.reshape(side, side, -1).sum(axis=-1)
-    middle = _middle(side)
-    return float(by_pixel[middle, middle].sum() / max(1, by_pixel.sum()))
-
-
-def table(rows: Sequence[Trained]) -> str:
-    """Means over seeds, as text, a line for each padding and compression."""
-    lines = [
-        f"{'':<18}{'test accuracy in %':^24}{'masks':>8}{'digit pixels in %':>22}",
-        f"{'padding':<8}{'compression':>12}{'ones':>10}{'mean image':>12}{'overlap':>10}"
-        f"{'ones':>9}{'mean image':>12}",
-    ]
-    for padding in dict.fromkeys(row.padding for row in rows):
-        for power in compressions_of(rows):
-            ones, mean = (_means(rows, padding, power, name) for name in get_args(Input))
-            lines.append(
-                f"{padding:<8}{compression_text(power):>12}{100 * ones[2]:10.1f}"
-                f"{100 * mean[2]:12.1f}{mean[0]:10.3f}{100 * ones[1]:9.1f}{100 * mean[1]:12.1f}"
-            )
-    return "\n".join(lines)
-
-
-def inputs_figure(rows: Sequence[Trained]) -> Figure:
-    """A panel a padding: accuracy against compression with either input, and the range of seeds."""
-    paddings = list(dict.fromkeys(row.padding for row in rows))
-    powers = compressions_of(rows)
-    figure = Figure(figsize=(0.8 + 2.7 * len(paddings), 3.2), layout="constrained")
-    panels = figure.subplots(1, len(paddings), sharey=True, squeeze=False)[0]
-    for axes, padding in zip(panels, paddings, strict=True):
-        for name in get_args(Input):
-            values = 100 * np.asarray(
-                [[r.accuracy for r in _chosen(rows, padding, p, name)] for p in powers]
-            )
-            x, color = [10**power for power in powers], COLORS[name]
-            axes.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
-            axes.plot(x, values.mean(1), color=color, marker=MARKERS[name], label=name)
-        axes.set_xscale("log")
-        axes.set_xticks([10**power for power in powers], [compression_text(p) for p in powers])
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_title(TITLES[padding], fontsize=10)
-        axes.set_xlabel("Compression")
-        axes.grid(axis="y", color="0.92", linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("Test accuracy (%)")
-    panels[0].set_ylim(0, 103)
-    panels[0].legend(title="SynFlow's input", frameon=False, loc="lower left")
-    return figure
-
-
-def _chosen(rows: Sequence[Trained], padding: str, power: float, name: str) -> list[Trained]:
-    wanted = (padding, power, name)
-    return [row for row in rows if (row.padding, row.log10_compression, row.input) == wanted]
-
-
-def _means(rows: Sequence[Trained], padding: str, power: float, name: str) -> np.ndarray:
-    """Means of overlap, digit and accuracy."""
-    chosen = _chosen(rows, padding, power, name)
-    return np.mean([(row.overlap, row.digit, row.accuracy) for row in chosen], axis=0)
-
-
-def _middle(side: int) -> slice:
-    return slice((side - 8) // 2, (side - 8) // 2 + 8)
 
 
 def _create(side: int, key: jax.Array) -> nnx.Module:
