@@ -10,8 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.checkpoints import checkpoints, restore, save
+from experiments.data import Streamed
 from experiments.rows import read_rows, rows_csv
 from experiments.runs import write_atomically
+from experiments.streamed import evaluate_streamed, train_streamed
 from experiments.tensorboard import Writer, no_writer, tensorboard_writer
 from experiments.training import Setup, TrainState, evaluate, train_epoch
 
@@ -53,7 +55,7 @@ def fit(
     Args:
         setup: what doesn't change.
         state: where to start; donated.
-        train: images and labels to train on, on the device.
+        train: images and labels to train on, on the device or streamed.
         test: those to test on after each epoch.
         epochs: when to stop, counted from the beginning of the run.
         folder: for ``metrics.csv`` and ``checkpoints/``.
@@ -89,11 +91,19 @@ def _epoch(
 ) -> tuple[TrainState, list[EpochRow], float]:
     """The state after an epoch, a row for each network, and images trained on in a second."""
     started = time.perf_counter()
-    state, steps = jax.block_until_ready(train_epoch(setup, state, train, many=many))
+    if isinstance(train, Streamed):
+        state, steps = train_streamed(setup, state, train.batches(epoch))
+    else:
+        state, steps = train_epoch(setup, state, train, many=many)
+    jax.block_until_ready(steps)
     seconds = time.perf_counter() - started
     trained = [np.atleast_2d(np.asarray(x)) for x in steps]
     check_losses(trained[0], epoch)
-    tested = [np.atleast_1d(np.asarray(x)) for x in evaluate(setup, state, test, many=many)]
+    if isinstance(test, Streamed):
+        metrics = evaluate_streamed(setup, state, test.batches(epoch))
+    else:
+        metrics = evaluate(setup, state, test, many=many)
+    tested = [np.atleast_1d(np.asarray(x)) for x in metrics]
     means = [x.mean(axis=1, dtype=np.float64) for x in trained]
     columns = np.stack([*means, *tested], axis=1).tolist()
     rows = [EpochRow(network, epoch, *values) for network, values in enumerate(columns)]

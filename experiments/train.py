@@ -13,6 +13,14 @@ import numpy as np
 from flax import nnx
 
 import synflow_jax as sf
+from experiments.data import (
+    Streamed,
+    augmented,
+    first_of_each,
+    load,
+    normalized,
+    streamed,
+)
 from experiments.digits import class_batch
 from experiments.fit import EpochRow, NonFiniteLossError, fit
 from experiments.network import create_network
@@ -25,17 +33,16 @@ from experiments.training import Setup, TrainState, init_state, sgd, split_netwo
 def main(args: Sequence[str] | None = None) -> None:
     """Runs what the command line asks for."""
     options = parse(Options, "python -m experiments.train", args)
-    # Late, so that --help and mistakes in the options need no data.
-    from experiments.data import augmented, load, normalized
-
     try:
-        data = load(options.data, options.data_dir)
+        data = load_data(options)
         model_of(options, data)
     except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
         refuse(str(error))
     recipe = recipe_of(options)
-    if recipe.batch_size > len(data.train.labels):
-        refuse(f"--batch-size is {recipe.batch_size}, more than {len(data.train.labels)} images")
+    if recipe.batch_size > data.train.size:
+        refuse(f"--batch-size is {recipe.batch_size}, more than {data.train.size} images")
+    if isinstance(data.train, Streamed) and options.seeds * len(options.log10_compression) > 1:
+        refuse(f"{data.name} is streamed; take one --log10-compression and one --seeds at a time")
     folder = open_run("train", options, free=("data_dir", "tensorboard", "checkpoint_every"))
     setup, state = start(
         options,
@@ -61,10 +68,32 @@ def main(args: Sequence[str] | None = None) -> None:
     print(f"\n{folder} has metrics.csv, config.json and checkpoints")
 
 
+def load_data(options: Options) -> Any:
+    """The data set on the device, or streamed if it's large.
+
+    Raises:
+        ModuleNotFoundError: a library for data sets is missing; the message says what to install.
+        FileNotFoundError: the data set isn't prepared, as ValueError is for damage.
+    """
+    try:
+        if options.data != "imagenet2012":
+            return load(options.data, options.data_dir)
+        return streamed(
+            options.data,
+            options.data_dir,
+            batch_size=recipe_of(options).batch_size,
+            seed=options.seed,
+            workers=options.workers,
+        )
+    except ModuleNotFoundError as error:
+        extra = "pip install 'synflow_jax[experiments]'"
+        raise ModuleNotFoundError(f"--data {options.data}: {error}; {extra}") from error
+
+
 def model_of(options: Options, data: Any, seed_key: jax.Array | None = None) -> nnx.Module:
     """The untrained network; ValueError if there is none of that name for such images."""
     rngs = nnx.Rngs(jax.random.key(0) if seed_key is None else seed_key)
-    shape = data.train.images.shape[1:]
+    shape = data.train.shape
     return create_network(options.model, classes=data.classes, input_shape=shape, rngs=rngs)
 
 
@@ -78,10 +107,10 @@ def start(
     """The setup, and the state of the pruned network, or of several, seeds by compressions."""
     recipe = recipe_of(options)
     model = model_of(options, data)
-    score_fn = score_of(options, model, data.train.images.shape[1:])
+    score_fn = score_of(options, model, data.train.shape)
     setup = Setup(
         split_network(model)[0],
-        sgd(recipe, len(data.train.labels) // recipe.batch_size),
+        sgd(recipe, data.train.size // recipe.batch_size),
         prepare_train,
         prepare_test,
         recipe.batch_size,
@@ -116,18 +145,29 @@ def pruned_states(
     key = jax.random.fold_in(jax.random.key(options.seed), seed)
     network_key, batch_key, pruning_key, training_key = jax.random.split(key, 4)
     _, network = split_network(model_of(options, data, network_key))
-    batch = class_batch(data.train, batch_key, options.scoring_images)
+    batch = scoring_batch(options, data, setup, batch_key)
     compressions = [10.0**power for power in options.log10_compression]
     masks, _ = sf.sweep(
         score_fn,
         network.params,
         compressions,
         keys=jax.random.split(pruning_key, len(compressions)),
-        batch=(setup.prepare_test(batch.images), batch.labels),
+        batch=batch,
         rounds=options.rounds or (100 if options.method == "synflow" else 1),
     )
     each = [jax.tree.map(lambda x, i=i: x[i], masks) for i in range(len(compressions))]
     return [init_state(setup, network, mask, training_key) for mask in each]
+
+
+def scoring_batch(options: Options, data: Any, setup: Setup, key: jax.Array) -> Any:
+    """Images of each class, ready for the network, for the methods that score with data."""
+    if options.method not in ("snip", "grasp"):
+        return None
+    if isinstance(data.train, Streamed):
+        batch = first_of_each(data.train.batches(0), options.scoring_images, data.classes)
+    else:
+        batch = class_batch(data.train, key, options.scoring_images)
+    return setup.prepare_test(jnp.asarray(batch.images)), jnp.asarray(batch.labels)
 
 
 def table(options: Options, rows: Sequence[EpochRow]) -> str:

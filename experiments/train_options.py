@@ -22,10 +22,14 @@ class Options:
 
     model: str = "small-vgg"
     """A name of synflow_jax.models, such as lottery/vgg16-bn; or small-vgg, for the digits."""
-    data: Literal["digits", "mnist", "cifar10", "cifar100", "tiny_imagenet"] = "digits"
+    data: Literal["digits", "mnist", "cifar10", "cifar100", "tiny_imagenet", "imagenet2012"] = (
+        "digits"
+    )
     """Data set; all but the digits must have been prepared."""
     data_dir: Path | None = None
     """Where data sets were prepared."""
+    workers: int = 0
+    """Processes that read and crop the images of a streamed data set; with 0, threads do."""
     method: Method = "synflow"
     """How to score weights."""
     log10_compression: tuple[float, ...] = (1.0,)
@@ -65,6 +69,7 @@ class Options:
             listed = " ".join(map(str, self.log10_compression))
             raise ValueError(f"--log10-compression must be from 0 to 9, got {listed}")
         check_range(self, "seed", 0, 2**32 - 1)
+        check_range(self, "workers", 0)
         for name in ("scoring_images", "seeds", "checkpoint_every"):
             check_range(self, name, 1)
         for name in ("rounds", "epochs", "batch_size", "learning_rate", "weight_decay"):

@@ -225,7 +225,7 @@ def evaluate(
         def batch_sums(rows: jax.Array) -> Metrics:
             # The last batch is filled up with the last example, which counts only once.
             images, labels = (x[jnp.minimum(rows, count - 1)] for x in examples)
-            metrics = example_metrics(_infer(setup, state, setup.prepare_test(images)), labels)
+            metrics = example_metrics(infer(setup, state, setup.prepare_test(images)), labels)
             return jax.tree.map(lambda x: jnp.where(rows < count, x, 0).sum(), metrics)
 
         return jax.tree.map(lambda sums: sums.sum() / count, jax.lax.map(batch_sums, rows))
@@ -249,7 +249,8 @@ def _forward(setup: Setup, params: Any, state: Any, inputs: jax.Array) -> tuple[
     return logits, nnx.split(model, nnx.Param, ...)[2]
 
 
-def _infer(setup: Setup, state: TrainState, inputs: jax.Array) -> jax.Array:
+def infer(setup: Setup, state: TrainState, inputs: jax.Array) -> jax.Array:
+    """Logits in inference mode."""
     params, cast_inputs = _cast(setup, (state.params, inputs))
     model = nnx.view(
         nnx.merge(setup.graph, params, state.model_state),

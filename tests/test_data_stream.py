@@ -1,15 +1,31 @@
 """The stream of large data sets: order, going on from a state, shards, crops and errors."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import chex
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from data_sets import images, write
+from flax import nnx
 
-from experiments.data import stream
+import synflow_jax as sf
+from experiments.data import Batch, Examples, first_of_each, normalized, stream, streamed
 from experiments.data.crops import center_crop, random_crop
+from experiments.fit import EpochRow, fit
+from experiments.training import (
+    Recipe,
+    Setup,
+    TrainState,
+    evaluate,
+    init_state,
+    sgd,
+    split_network,
+)
 
 COUNT = 22
 
@@ -158,3 +174,49 @@ def test_damaged_record_is_named_while_streaming(tmp_path: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(ValueError, match=rf"{file}: example \d can't be read"):
         list(open_stream(tmp_path, split="test"))
+
+
+class Pixels(nnx.Module):
+    """A dense layer on the mean color."""
+
+    def __init__(self, rngs: nnx.Rngs):
+        self.layer = nnx.Linear(3, 1000, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.layer(x.mean(axis=(1, 2)))
+
+
+@pytest.mark.usefixtures("others_promote")
+def test_training_goes_on_as_if_never_stopped(folder: Path, tmp_path: Path) -> None:
+    data = streamed("imagenet2012", folder, batch_size=4, seed=0)
+    assert (data.train.shape, data.train.size) == ((224, 224, 3), COUNT)
+    model = Pixels(nnx.Rngs(0))
+    graph, network = split_network(model)
+    prepare = partial(normalized, data.preprocessing)
+    optimizer = sgd(Recipe(2, 0.1, batch_size=4), COUNT // 4)
+    setup = Setup(graph, optimizer, lambda images, _: prepare(images), prepare, 4)
+
+    def trained(run: str, epochs: int) -> tuple[TrainState, list[EpochRow]]:
+        mask, _ = sf.prune(sf.magnitude(), network.params, 2.0, rounds=1)
+        state = init_state(setup, network, mask, jax.random.key(0))
+        return fit(setup, state, data.train, data.test, epochs=epochs, folder=tmp_path / run)
+
+    whole, rows = trained("whole", 2)
+    trained("parts", 1)
+    parts, again = trained("parts", 2)
+    assert rows == again
+    chex.assert_trees_all_equal(whole.params, parts.params)
+
+    # Each of the 22 test images counts once, the last batch of 2 too.
+    images = np.concatenate([batch.images for batch in data.test.batches(0)])
+    labels = np.concatenate([batch.labels for batch in data.test.batches(0)])
+    on_device = evaluate(setup, whole, Examples(jnp.asarray(images), jnp.asarray(labels)))
+    np.testing.assert_allclose(rows[-1].test_loss, on_device.loss, rtol=1e-6)
+
+
+def test_first_of_each_class(folder: Path) -> None:
+    batches = list(open_stream(folder, split="test"))
+    labels = [batch.labels % 3 for batch in batches]
+    batches = [Batch(batch.images, each) for batch, each in zip(batches, labels, strict=True)]
+    chosen = first_of_each(iter(batches), per_class=2, classes=3)
+    assert sorted(chosen.labels.tolist()) == [0, 0, 1, 1, 2, 2]

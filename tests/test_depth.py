@@ -63,6 +63,7 @@ def wide(params: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
 
 
+@pytest.mark.slow
 def test_plain_float32_overflows_where_ours_is_finite() -> None:
     apply_fn, params, inputs = model_case("lottery/resnet44", (32, 32, 3))
     mask = sf.full_mask(params)

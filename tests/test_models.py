@@ -219,6 +219,7 @@ def golden_path(name):
     return f"{layer}.{kind}".replace(".", "/")
 
 
+@pytest.mark.slow
 def test_golden_resnet20():
     golden = np.load(GOLDEN / "resnet20.npz", allow_pickle=False)
     arrays = {

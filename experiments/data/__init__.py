@@ -3,8 +3,11 @@
 from experiments.data.augmentation import augmented as augmented
 from experiments.data.augmentation import normalized as normalized
 from experiments.data.loading import load as load
-from experiments.data.streaming import Batch as Batch
+from experiments.data.streaming import first_of_each as first_of_each
 from experiments.data.streaming import stream as stream
+from experiments.data.streaming import streamed as streamed
+from experiments.data.types import Batch as Batch
 from experiments.data.types import DataSet as DataSet
 from experiments.data.types import Examples as Examples
 from experiments.data.types import Preprocessing as Preprocessing
+from experiments.data.types import Streamed as Streamed

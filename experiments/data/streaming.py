@@ -1,24 +1,18 @@
 """Large data sets read from disk in batches, by several processes, with a place to go on from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
 
 from experiments.data.catalog import describe
-from experiments.data.crops import center_crop, random_crop
+from experiments.data.crops import SIDE, center_crop, random_crop
+from experiments.data.types import Batch, DataSet, Streamed
 
 if TYPE_CHECKING:
     import grain
-
-
-class Batch(NamedTuple):
-    """Images, uint8 of shape ``(n, 224, 224, 3)``, and labels, int32 ``(n,)``, on the host."""
-
-    images: np.ndarray
-    labels: np.ndarray
 
 
 def stream(
@@ -86,6 +80,50 @@ def stream(
         flags.FLAGS.mark_as_parsed()
     processes = grain.MultiprocessingOptions(num_workers=workers)
     return iter(batches.to_iter_dataset().mp_prefetch(processes))
+
+
+def streamed(
+    name: str, data_dir: Path | None = None, *, batch_size: int, seed: int, workers: int = 0
+) -> DataSet:
+    """A large data set of which each pass is a `stream`; the arguments and errors are its.
+
+    The stream of an epoch depends on the seed and the epoch alone, so a run that goes on after
+    any epoch reads what it would have read.
+    """
+    from experiments.data.records import open_records
+
+    description = describe(name)
+
+    def part(split: Literal["train", "test"]) -> Streamed:
+        def batches(epoch: int) -> Any:
+            return stream(
+                name,
+                data_dir,
+                split=split,
+                batch_size=batch_size,
+                seed=int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0]) % 2**31,
+                workers=workers,
+            )
+
+        size = len(open_records(name, data_dir, train=split == "train"))
+        return Streamed((SIDE, SIDE, 3), size, batches)
+
+    classes, preprocessing = description.classes, description.preprocessing
+    return DataSet(name, classes, preprocessing, part("train"), part("test"))
+
+
+def first_of_each(batches: Iterable[Batch], per_class: int, classes: int) -> Batch:
+    """The first ``per_class`` images of each class; the stream is read until they are there."""
+    counts, images, labels = np.zeros(classes, int), [], []
+    for batch in batches:
+        for image, label in zip(*batch, strict=True):
+            if counts[label] < per_class:
+                counts[label] += 1
+                images.append(image)
+                labels.append(label)
+        if np.all(counts == per_class):
+            break
+    return _batch(list(zip(images, labels, strict=True)))
 
 
 def _check_numbers(*, batch_size: int, workers: int, epochs: int | None) -> None:

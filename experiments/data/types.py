@@ -1,9 +1,11 @@
 """What a data set is to training: arrays, and how its images are normalized and augmented."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 
 class Examples(NamedTuple):
@@ -11,6 +13,35 @@ class Examples(NamedTuple):
 
     images: jax.Array
     labels: jax.Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an image."""
+        return self.images.shape[1:]
+
+    @property
+    def size(self) -> int:
+        """How many examples there are."""
+        return len(self.labels)
+
+
+class Batch(NamedTuple):
+    """Images, uint8 of shape ``(n, 224, 224, 3)``, and labels, int32 ``(n,)``, on the host."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Streamed(NamedTuple):
+    """Examples that are read from disk as they are needed.
+
+    ``shape`` is that of an image, ``size`` how many examples there are, and ``batches(epoch)``
+    goes through them once, for training in an order and with crops that depend on the epoch.
+    """
+
+    shape: tuple[int, ...]
+    size: int
+    batches: Callable[[int], Iterator[Batch]]
 
 
 @dataclass(frozen=True)
@@ -28,10 +59,10 @@ class Preprocessing:
 
 
 class DataSet(NamedTuple):
-    """A small data set, all of it on the device."""
+    """A data set: small ones are on the device, large ones streamed."""
 
     name: str
     classes: int
     preprocessing: Preprocessing
-    train: Examples
-    test: Examples
+    train: Examples | Streamed
+    test: Examples | Streamed
