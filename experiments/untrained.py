@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 import synflow_jax as sf
-from experiments.digits import Data, class_batch
+from experiments.digits import class_batch
 from experiments.network import create_network
 
 Method = Literal["synflow", "snip", "grasp", "magnitude", "random"]
@@ -109,7 +109,8 @@ def scoring_batches(
     from experiments.data import load, normalized
 
     data = load(options.data or "digits", options.data_dir)
-    shape = data.train.images.shape[1:]
+    train: Any = data.train
+    shape = train.shape
     if shape != subject.input_shape or data.classes > subject.classes:
         raise ValueError(
             f"{' and '.join(m for m in methods if m in NEED_DATA)} score with data: {data.name} "
@@ -118,7 +119,7 @@ def scoring_batches(
         )
 
     def batch(key: jax.Array) -> Any:
-        images, labels = class_batch(Data(*data.train), key, options.scoring_images)
+        images, labels = class_batch(train, key, options.scoring_images)
         return normalized(data.preprocessing, images), labels
 
     return batch
