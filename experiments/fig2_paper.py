@@ -26,7 +26,8 @@ class Agreement(NamedTuple):
         ratio: the mean square distance of our sqrt(kept) from the mean of their runs, over what
             their runs' own variance lets expect: 1 if ours is another run of theirs. The square
             root gives counts of every size a similar variance.
-        quantile: of F, which such a ratio exceeds 1 in 1,000 times.
+        quantile: of F, which such a ratio exceeds 1 in 1,000 times if all are independent. Ours
+            share an initialization over compressions, so it's exceeded somewhat more often.
         largest: the largest distance of our log10(kept) from the logarithm of their mean, where
             that is over 1,000; 0 if it nowhere is.
     """

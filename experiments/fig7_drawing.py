@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.results import compression_text, compressions_of
@@ -44,11 +42,14 @@ def cuts_figure(rows: Sequence[Cut], theirs: Sequence[Cut], model: str) -> Figur
     schedules = list(dict.fromkeys(row.schedule for row in rows))
     figure = Figure(figsize=(1.4 + 3.2 * len(schedules), 3.5), layout="constrained")
     panels = figure.subplots(1, len(schedules), sharex=True, sharey=True, squeeze=False)[0]
+    powers = compressions_of(rows)
     for axes, schedule in zip(panels, schedules, strict=True):
         axes.axhline(1, color="0.3", linestyle=(0, (4, 3)), linewidth=1)
-        _draw(axes, [r for r in rows if r.schedule == schedule], published=False)
-        shown = [r for r in theirs if (r.schedule, r.ratio > 0) == (schedule, True)]
-        _draw(axes, shown, published=True)
+        for index, power in enumerate(powers):
+            color = colormaps["viridis_r"](0.15 + 0.85 * index / max(1, len(powers) - 1))
+            ours, published = (_points(each, schedule, power) for each in (rows, theirs))
+            axes.plot(*ours, "o-", color=color, ms=3.5, label=compression_text(power))
+            axes.plot(*published, "o", color=color, mfc="none", ms=7, mew=1)
         axes.set_title(f"{schedule} schedule", fontsize=10)
         axes.set_xlabel("Rounds")
         axes.set_yscale("log")
@@ -66,13 +67,6 @@ def cuts_figure(rows: Sequence[Cut], theirs: Sequence[Cut], model: str) -> Figur
     return figure
 
 
-def _draw(axes: Axes, rows: Sequence[Cut], *, published: bool) -> None:
-    powers = compressions_of(rows)
-    for index, power in enumerate(powers):
-        color = colormaps["viridis_r"](0.15 + 0.85 * index / max(1, len(powers) - 1))
-        points = [(r.rounds, r.ratio) for r in rows if r.log10_compression == power]
-        x, y = np.asarray(points).T
-        if published:
-            axes.plot(x, y, "o", color=color, mfc="none", ms=7, mew=1)
-        else:
-            axes.plot(x, y, "o-", color=color, ms=3.5, label=compression_text(power))
+def _points(rows: Sequence[Cut], schedule: str, power: float) -> tuple[list[int], list[float]]:
+    chosen = [r for r in rows if (r.schedule, r.log10_compression) == (schedule, power)]
+    return [row.rounds for row in chosen], [row.ratio for row in chosen]
