@@ -108,7 +108,7 @@ def table(rows: Sequence[UnitScore]) -> str:
 def units_figure(rows: Sequence[UnitScore], model: str) -> Figure:
     """A panel a method: each hidden unit a dot, on the diagonal where its score is conserved."""
     methods = methods_of(rows)
-    figure = Figure(figsize=(0.6 + 2.5 * len(methods), 3.2), layout="constrained")
+    figure = Figure(figsize=(0.8 + 2.5 * len(methods), 3.2), layout="constrained")
     for axes, method in zip(
         figure.subplots(1, len(methods), squeeze=False)[0], methods, strict=True
     ):
@@ -126,7 +126,7 @@ def units_figure(rows: Sequence[UnitScore], model: str) -> Figure:
         axes.set_xlabel("Score in")
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("Score out")
-    figure.suptitle(f"{model}, untrained: one dot a hidden unit", fontsize=9, color="0.35")
+    figure.suptitle(f"{model}, untrained; a dot is a unit", fontsize=9, color="0.35")
     return figure
 
 

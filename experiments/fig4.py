@@ -109,14 +109,17 @@ def conservation_figure(
     panels = figure.subplots(1, len(methods), sharex=True, squeeze=False)[0]
     for axes, method in zip(panels, methods, strict=True):
         style = STYLES[method]
-        for source, face, name in ((rows, style.color, "ours"), (theirs, "none", "published")):
+        sources = ((rows, style.color, 5, "ours"), (theirs, "none", 10, "published"))
+        for source, face, size, name in sources:
             points = [(r.inverse_size, r.average) for r in source if r.method == method]
             if not points:
                 continue
             x, y = np.asarray(points).T
             # Methods are scaled differently here and there; only slopes are comparable.
             label = f"{name}: slope {slope(source, method):.2f}"
-            axes.loglog(x, y / y[0], style.marker, color=style.color, mfc=face, label=label, ms=6)
+            axes.loglog(
+                x, y / y[0], style.marker, color=style.color, mfc=face, label=label, ms=size
+            )
         ends = np.asarray([min(r.inverse_size for r in rows), max(r.inverse_size for r in rows)])
         axes.plot(ends, ends / ends[-1], color="0.5", linestyle=":", label="slope 1", zorder=1)
         axes.set_title(style.label, fontsize=10)
