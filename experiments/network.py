@@ -1,10 +1,12 @@
-"""A small VGG for 8x8 images: 3x3 convolutions of growing width, each with BatchNorm and ReLU."""
+"""Networks by name; and two small ones, a VGG for 8x8 images and one of dense layers."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+import synflow_jax as sf
 
 # One list of widths for each resolution; a 2x2 max pooling lies between them.
 WIDTHS = ((16,), (32, 32), (64, 64, 64))
@@ -42,6 +44,35 @@ class SmallVGG(nnx.Module):
                 convolution, norm = next(layers)
                 x = nnx.relu(norm(convolution(x)))
         return self.dense(x.mean((1, 2)))
+
+
+class SmallMLP(nnx.Module):
+    """``(n, height, width, channels)`` images to ``(n, classes)`` logits: 2 hidden dense layers,
+    each with BatchNorm and ReLU. The first has its own weights for each pixel.
+    """
+
+    def __init__(self, features: int, classes: int, *, width: int = 100, rngs: nnx.Rngs):
+        shapes = ((features, width), (width, width))
+        self.hidden = nnx.List(nnx.Linear(*shape, use_bias=False, rngs=rngs) for shape in shapes)
+        self.norms = nnx.List(nnx.BatchNorm(width, momentum=0.9, rngs=rngs) for _ in shapes)
+        self.output = nnx.Linear(width, classes, rngs=rngs)
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        x = images.reshape(len(images), -1)
+        for dense, norm in zip(self.hidden, self.norms, strict=True):
+            x = nnx.relu(norm(dense(x)))
+        return self.output(x)
+
+
+def create_network(
+    name: str, *, classes: int, input_shape: tuple[int, int, int], rngs: nnx.Rngs
+) -> nnx.Module:
+    """``small-vgg`` or a network of the zoo, untrained; ValueError if it isn't for such images."""
+    if name != "small-vgg":
+        return sf.models.create(name, num_classes=classes, input_shape=input_shape, rngs=rngs)
+    if input_shape != (8, 8, 1):
+        raise ValueError(f"small-vgg is for images of shape (8, 8, 1), got {input_shape}")
+    return SmallVGG(classes, rngs=rngs)
 
 
 def convolution_by_patches(

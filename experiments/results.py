@@ -1,7 +1,7 @@
 """Accuracies of pruned networks: one row each, put together over seeds, as a table in text."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -53,12 +53,12 @@ def cell(rows: Sequence[Row], method: str, log10_compression: float) -> Cell:
     )
 
 
-def methods_of(rows: Sequence[Row]) -> list[str]:
+def methods_of(rows: Sequence[Any]) -> list[str]:
     """Each method once, in the order of the rows."""
     return list(dict.fromkeys(row.method for row in rows))
 
 
-def compressions_of(rows: Sequence[Row]) -> list[float]:
+def compressions_of(rows: Sequence[Any]) -> list[float]:
     """Each log10 of a compression once, rising."""
     return sorted({row.log10_compression for row in rows})
 

@@ -23,7 +23,7 @@ from experiments.data import (
 )
 from experiments.digits import class_batch
 from experiments.fit import EpochRow, NonFiniteLossError, fit
-from experiments.network import SmallVGG
+from experiments.network import create_network
 from experiments.options import parse, refuse
 from experiments.runs import open_run
 from experiments.train_options import Options, recipe_of
@@ -94,11 +94,7 @@ def model_of(options: Options, data: Any, seed_key: jax.Array | None = None) -> 
     """The untrained network; ValueError if there is none of that name for such images."""
     rngs = nnx.Rngs(jax.random.key(0) if seed_key is None else seed_key)
     shape = data.train.shape
-    if options.model == "small-vgg":
-        if shape != (8, 8, 1):
-            raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
-        return SmallVGG(data.classes, rngs=rngs)
-    return sf.models.create(options.model, num_classes=data.classes, input_shape=shape, rngs=rngs)
+    return create_network(options.model, classes=data.classes, input_shape=shape, rngs=rngs)
 
 
 def start(
