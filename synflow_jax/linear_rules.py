@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
+from synflow_jax.convolution import convolve
 from synflow_jax.equations import Coefficient, Site, Value
 from synflow_jax.scaled import (
     Scaled,
@@ -122,7 +123,7 @@ def divides(site: Site, left: Value, right: Value) -> Scaled:
 
 
 def accumulates(site: Site, left: Value, right: Value) -> Scaled:
-    """A matrix product or convolution with a coefficient."""
+    """A matrix product with a coefficient."""
     match left, right:
         case Scaled(), Coefficient():
             product = replace(left, mantissa=site.bind(left.mantissa, magnitude(site, right)))
@@ -131,6 +132,15 @@ def accumulates(site: Site, left: Value, right: Value) -> Scaled:
         case _:
             raise site.refuse(_DEGREE_2)
     return normalized(product)
+
+
+def convolves(site: Site, left: Value, right: Value) -> Scaled:
+    """A convolution with a kernel that is a coefficient."""
+    if not (isinstance(left, Scaled) and isinstance(right, Coefficient)):
+        return accumulates(site, left, right)
+    kernel = jnp.asarray(magnitude(site, right))
+    mantissa = convolve(site.bind, site.equation.params, left.mantissa, kernel)
+    return normalized(replace(left, mantissa=mantissa))
 
 
 _DEGREE_2 = "a product of two values that both depend on the input has degree 2"
@@ -256,15 +266,16 @@ RULES: dict[str, Rule] = {
         passes,
     ),
     **dict.fromkeys("cumsum reduce_sum reduce_window_sum".split(), sums),
-    **dict.fromkeys("dot_general conv_general_dilated".split(), accumulates),
     **dict.fromkeys("psum psum_invariant".split(), all_reduces),
     **dict.fromkeys("add add_any".split(), adds),
     "abs": same,
     "concatenate": joins,
     "gather": gathers,
     "stack": joins,
+    "conv_general_dilated": convolves,
     "convert_element_type": converts,
     "div": divides,
+    "dot_general": accumulates,
     "dynamic_update_slice": updates,
     "max": takes_larger,
     "min": takes_smaller,
