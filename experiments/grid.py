@@ -16,6 +16,7 @@ from experiments.config import Config
 from experiments.digits import CLASSES, Data, class_batch
 from experiments.network import SmallVGG
 from experiments.results import Row
+from experiments.task import score_fns
 from experiments.training import (
     Network,
     Setup,
@@ -96,14 +97,7 @@ def network_and_scores(
     model = SmallVGG(CLASSES, rngs=nnx.Rngs(0))
     apply_fn, _ = sf.from_nnx(model)
     graph, _ = split_network(model)
-    temperature = config.grasp_temperature
-    return graph, {
-        "synflow": sf.synflow(apply_fn, jnp.ones((1, *image_shape))),
-        "snip": sf.snip(sf.cross_entropy(apply_fn)),
-        "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=temperature)),
-        "magnitude": sf.magnitude(),
-        "random": sf.random(),
-    }
+    return graph, score_fns(apply_fn, image_shape, temperature=config.grasp_temperature)
 
 
 def make_member(config: Config, training: Data, index: int) -> Member:

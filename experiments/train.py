@@ -15,9 +15,9 @@ from flax import nnx
 import synflow_jax as sf
 from experiments.digits import class_batch
 from experiments.fit import EpochRow, NonFiniteLossError, fit
-from experiments.network import SmallVGG
 from experiments.options import parse, refuse
 from experiments.runs import open_run
+from experiments.task import make_model, score_fns
 from experiments.train_options import Options, recipe_of
 from experiments.training import Setup, TrainState, init_state, sgd, split_network
 
@@ -63,13 +63,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def model_of(options: Options, data: Any, seed_key: jax.Array | None = None) -> nnx.Module:
     """The untrained network; ValueError if there is none of that name for such images."""
-    rngs = nnx.Rngs(jax.random.key(0) if seed_key is None else seed_key)
-    shape = data.train.images.shape[1:]
-    if options.model == "small-vgg":
-        if shape != (8, 8, 1):
-            raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
-        return SmallVGG(data.classes, rngs=rngs)
-    return sf.models.create(options.model, num_classes=data.classes, input_shape=shape, rngs=rngs)
+    return make_model(options.model, data, jax.random.key(0) if seed_key is None else seed_key)
 
 
 def start(
@@ -104,13 +98,7 @@ def start(
 def score_of(options: Options, model: nnx.Module, shape: tuple[int, ...]) -> Callable[..., Any]:
     """The score function that the options name."""
     apply_fn, _ = sf.from_nnx(model)
-    return {
-        "synflow": lambda: sf.synflow(apply_fn, jnp.ones((1, *shape))),
-        "snip": lambda: sf.snip(sf.cross_entropy(apply_fn)),
-        "grasp": lambda: sf.grasp(sf.cross_entropy(apply_fn, temperature=200.0)),
-        "magnitude": sf.magnitude,
-        "random": sf.random,
-    }[options.method]()
+    return score_fns(apply_fn, shape)[options.method]
 
 
 def pruned_states(

@@ -1,0 +1,163 @@
+"""A network, a data set and a recipe together: what experiments that train many times share."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+import synflow_jax as sf
+from experiments.digits import class_batch
+from experiments.fit import fit
+from experiments.lenet import LeNet300, SmallConv
+from experiments.network import SmallVGG
+from experiments.options import refuse
+from experiments.training import (
+    Network,
+    Recipe,
+    Setup,
+    TrainState,
+    evaluate,
+    init_state,
+    sgd,
+    split_network,
+    train_epoch,
+)
+
+LOCAL = {"small-vgg": SmallVGG, "small-conv": SmallConv, "lenet-300-100": LeNet300}
+
+
+class Task(NamedTuple):
+    """What stays the same over the networks that an experiment trains.
+
+    Attributes:
+        setup: of training.
+        make: a key to an untrained network.
+        apply_fn: the network in inference mode.
+        data: a data set on the device.
+        epochs: of each training.
+    """
+
+    setup: Setup
+    make: Callable[[jax.Array], Network]
+    apply_fn: Callable[[Any, Any], Any]
+    data: Any
+    epochs: int
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return len(self.data.train.labels) // self.setup.batch_size
+
+
+class Trained(NamedTuple):
+    """A trained network and the mean training loss of its last epoch."""
+
+    state: TrainState
+    loss: float
+
+
+def load_task(model: str, data: str, recipe: Recipe, data_dir: Path | None = None) -> Task:
+    """The task on a data set that's there; a missing or wrong one ends the program."""
+    # Late, so that --help and mistakes in the options need no data.
+    from experiments.data import load
+
+    try:
+        return make_task(model, load(data, data_dir), recipe)
+    except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
+        refuse(str(error))
+
+
+def make_task(model: str, data: Any, recipe: Recipe) -> Task:
+    """The task; ValueError if there is no such network or the data don't fill a batch."""
+    from experiments.data import augmented, normalized
+
+    examples = len(data.train.labels)
+    if recipe.batch_size > examples:
+        raise ValueError(f"--batch-size is {recipe.batch_size}, more than {examples} images")
+    untrained = make_model(model, data, jax.random.key(0))
+    setup = Setup(
+        split_network(untrained)[0],
+        sgd(recipe, examples // recipe.batch_size),
+        partial(augmented, data.preprocessing),
+        partial(normalized, data.preprocessing),
+        recipe.batch_size,
+    )
+
+    def make(key: jax.Array) -> Network:
+        return split_network(make_model(model, data, key))[1]
+
+    return Task(setup, make, sf.from_nnx(untrained)[0], data, recipe.epochs)
+
+
+def make_model(model: str, data: Any, key: jax.Array) -> nnx.Module:
+    """The untrained network; ValueError if there is none of that name for such images."""
+    rngs, shape = nnx.Rngs(key), data.train.images.shape[1:]
+    if model == "small-vgg" and shape != (8, 8, 1):
+        raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
+    if model == "lenet-300-100":
+        return LeNet300(data.classes, shape, rngs=rngs)
+    if model in LOCAL:
+        return LOCAL[model](data.classes, rngs=rngs)
+    return sf.models.create(model, num_classes=data.classes, input_shape=shape, rngs=rngs)
+
+
+def score_fns(
+    apply_fn: Callable[..., Any], image_shape: tuple[int, ...], *, temperature: float = 200.0
+) -> dict[str, Callable[..., Any]]:
+    """Each method's score function; GraSP divides the logits by the temperature."""
+    return {
+        "synflow": sf.synflow(apply_fn, jnp.ones((1, *image_shape))),
+        "snip": sf.snip(sf.cross_entropy(apply_fn)),
+        "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=temperature)),
+        "magnitude": sf.magnitude(),
+        "random": sf.random(),
+    }
+
+
+def scoring_batch(task: Task, key: jax.Array, per_class: int = 10) -> tuple[jax.Array, jax.Array]:
+    """Images, ready for the network, and labels that SNIP and GraSP score with."""
+    batch = class_batch(task.data.train, key, per_class)
+    return task.setup.prepare_test(batch.images), batch.labels
+
+
+def train_network(
+    task: Task,
+    network: Network,
+    mask: Any,
+    key: jax.Array,
+    *,
+    folder: Path | None = None,
+    after_epoch: Callable[[TrainState], object] | None = None,
+) -> Trained:
+    """The network after all epochs of the task.
+
+    Args:
+        task: what to train on and how.
+        network: params and other state to start from.
+        mask: weights that take part.
+        key: order of the data and augmentation.
+        folder: for metrics and checkpoints, from which a training that was killed goes on.
+            Without one nothing is written.
+        after_epoch: called with the state after each epoch; only without ``folder``.
+    """
+    state = init_state(task.setup, network, mask, key)
+    train, test = task.data.train, task.data.test
+    if folder is not None:
+        state, rows = fit(task.setup, state, train, test, epochs=task.epochs, folder=folder)
+        return Trained(state, rows[-1].train_loss)
+    loss = jnp.nan
+    for _ in range(task.epochs):
+        state, metrics = train_epoch(task.setup, state, train)
+        loss = metrics.loss.mean()
+        if after_epoch is not None:
+            after_epoch(state)
+    return Trained(state, float(loss))
+
+
+def accuracy(task: Task, state: TrainState) -> float:
+    """Fraction of the test images classified right."""
+    return float(evaluate(task.setup, state, task.data.test).top1)
