@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import jax
 from flax import nnx
@@ -20,43 +21,57 @@ class LeNet300(nnx.Module):
     def __init__(self, classes: int, image_shape: tuple[int, ...], *, rngs: nnx.Rngs):
         widths = [math.prod(image_shape), 300, 100, classes]
         self.layers = nnx.List(
-            nnx.Linear(before, after, kernel_init=GLOROT, rngs=rngs)
-            for before, after in itertools.pairwise(widths)
+            nnx.Linear(*pair, kernel_init=GLOROT, rngs=rngs) for pair in itertools.pairwise(widths)
         )
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        x = images.reshape(len(images), -1)
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = nnx.relu(layer(x))
-        return last(x)
+        return _dense(self.layers, images.reshape(len(images), -1))
 
 
 class SmallConv(nnx.Module):
-    """Two 3x3 convolutions of 16 and 32 channels, 2x2 max pooling, and two dense layers.
+    """3x3 convolutions, 2x2 max pooling and dense layers, with biases and without BatchNorm.
 
-    A smaller Conv-2 (Frankle and Carbin 2019, figure 2) without BatchNorm, for ``(n, 8, 8, 1)``.
+    With channels (64, 64) and hidden (256, 256) it's Conv-2 (Frankle and Carbin 2019, figure 2).
     """
 
-    def __init__(self, classes: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        classes: int,
+        image_shape: tuple[int, ...],
+        *,
+        rngs: nnx.Rngs,
+        channels: Sequence[int] = (16, 32),
+        hidden: Sequence[int] = (64,),
+    ):
+        rows, columns, colors = image_shape
+        if rows % 2 or columns % 2:
+            raise ValueError(f"images must have even sides, got {image_shape}")
         self.convolutions = nnx.List(
             nnx.Conv(
-                before,
-                after,
+                *pair,
                 (3, 3),
                 conv_general_dilated=convolution_by_patches,
                 kernel_init=GLOROT,
                 rngs=rngs,
             )
-            for before, after in ((1, 16), (16, 32))
+            for pair in itertools.pairwise([colors, *channels])
         )
-        self.hidden = nnx.Linear(32 * 16, 64, kernel_init=GLOROT, rngs=rngs)
-        self.last = nnx.Linear(64, classes, kernel_init=GLOROT, rngs=rngs)
+        widths = [channels[-1] * rows * columns // 4, *hidden, classes]
+        self.layers = nnx.List(
+            nnx.Linear(*pair, kernel_init=GLOROT, rngs=rngs) for pair in itertools.pairwise(widths)
+        )
 
     def __call__(self, images: jax.Array) -> jax.Array:
         x = images
         for convolution in self.convolutions:
             x = nnx.relu(convolution(x))
         n, height, width, channels = x.shape
-        pooled = x.reshape(n, height // 2, 2, width // 2, 2, channels).max((2, 4))
-        return self.last(nnx.relu(self.hidden(pooled.reshape(n, -1))))
+        x = x.reshape(n, height // 2, 2, width // 2, 2, channels).max((2, 4)).reshape(n, -1)
+        return _dense(self.layers, x)
+
+
+def _dense(layers: nnx.List, x: jax.Array) -> jax.Array:
+    *hidden, last = layers
+    for layer in hidden:
+        x = nnx.relu(layer(x))
+    return last(x)

@@ -1,16 +1,18 @@
 """The authors' published accuracies, from a folder that the user gives, beside ours."""
 
 import csv
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from experiments.figures import Style
 from experiments.options import refuse
-from experiments.results import Row, cell, compressions_of
+from experiments.results import Row, cell, compression_text, compressions_of
 
 
 class Point(NamedTuple):
@@ -58,6 +60,10 @@ def draw_paper(figure: Figure, points: Sequence[Point], styles: Mapping[str, Sty
         means = [100 * point.accuracy for point in chosen]
         style = (0, (4, 2))
         axes.plot(compressions, means, color=styles[method].color, linestyle=style, linewidth=1.1)
+    figure.set_size_inches(9, 4.2)
+    powers = range(math.ceil(max(point.log10_compression for point in points)) + 1)
+    axes.set_xticks([10.0**power for power in powers], [compression_text(p) for p in powers])
+    axes.xaxis.set_minor_locator(NullLocator())
     old = axes.get_legend()
     handles = [*(old.legend_handles if old else []), Line2D([], [], color="0.3", linestyle="--")]
     labels = [*(text.get_text() for text in old.get_texts())] if old else []
@@ -85,6 +91,8 @@ def agreement(rows: Sequence[Row], points: Sequence[Point]) -> str:
     if not lines:
         return ""
     head = f"{'method':>10}{'points':>8}{'mean':>8}{'largest':>9}"
-    return "\nOurs minus published, in percentage points (mean of sizes). Like is compared only with --full.\n\n" + "\n".join(
-        [head, *lines]
+    title = (
+        "\nOurs minus published, in percentage points (mean of sizes); the network and data are "
+        "the same only with --full.\n"
     )
+    return "\n".join([title, head, *lines])

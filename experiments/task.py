@@ -27,7 +27,12 @@ from experiments.training import (
     train_epoch,
 )
 
-LOCAL = {"small-vgg": SmallVGG, "small-conv": SmallConv, "lenet-300-100": LeNet300}
+LOCAL = {
+    "lenet-300-100": LeNet300,
+    "small-conv": SmallConv,
+    "plain-conv": partial(SmallConv, channels=(16, 16, 32, 32), hidden=(64, 32)),
+    "conv-2": partial(SmallConv, channels=(64, 64), hidden=(256, 256)),
+}
 
 
 class Task(NamedTuple):
@@ -96,12 +101,12 @@ def make_task(model: str, data: Any, recipe: Recipe) -> Task:
 def make_model(model: str, data: Any, key: jax.Array) -> nnx.Module:
     """The untrained network; ValueError if there is none of that name for such images."""
     rngs, shape = nnx.Rngs(key), data.train.images.shape[1:]
-    if model == "small-vgg" and shape != (8, 8, 1):
-        raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
-    if model == "lenet-300-100":
-        return LeNet300(data.classes, shape, rngs=rngs)
+    if model == "small-vgg":
+        if shape != (8, 8, 1):
+            raise ValueError(f"--model small-vgg is for 8x8x1 images, --data has {shape}")
+        return SmallVGG(data.classes, rngs=rngs)
     if model in LOCAL:
-        return LOCAL[model](data.classes, rngs=rngs)
+        return LOCAL[model](data.classes, shape, rngs=rngs)
     return sf.models.create(model, num_classes=data.classes, input_shape=shape, rngs=rngs)
 
 
@@ -130,27 +135,30 @@ def train_network(
     mask: Any,
     key: jax.Array,
     *,
+    epochs: int | None = None,
     folder: Path | None = None,
     after_epoch: Callable[[TrainState], object] | None = None,
 ) -> Trained:
-    """The network after all epochs of the task.
+    """The network after all epochs.
 
     Args:
         task: what to train on and how.
         network: params and other state to start from.
         mask: weights that take part.
         key: order of the data and augmentation.
+        epochs: by default the task's.
         folder: for metrics and checkpoints, from which a training that was killed goes on.
             Without one nothing is written.
         after_epoch: called with the state after each epoch; only without ``folder``.
     """
+    epochs = task.epochs if epochs is None else epochs
     state = init_state(task.setup, network, mask, key)
     train, test = task.data.train, task.data.test
     if folder is not None:
-        state, rows = fit(task.setup, state, train, test, epochs=task.epochs, folder=folder)
+        state, rows = fit(task.setup, state, train, test, epochs=epochs, folder=folder)
         return Trained(state, rows[-1].train_loss)
     loss = jnp.nan
-    for _ in range(task.epochs):
+    for _ in range(epochs):
         state, metrics = train_epoch(task.setup, state, train)
         loss = metrics.loss.mean()
         if after_epoch is not None:
