@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from experiments.multishot_options import SMALL_RECIPE, check_powers
-from experiments.options import check_distinct, check_range
+from experiments.multishot_options import SMALL_RECIPE
+from experiments.options import check_distinct, check_powers, check_range
 from experiments.presets import PRESETS
 from experiments.runs import check_run_name
 from experiments.training import Recipe

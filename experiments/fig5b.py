@@ -1,8 +1,8 @@
 """Conservation of squared magnitudes emerges in training.
 
 Figure 5b of Tanaka et al. 2020; run it as python -m experiments.fig5b. Under gradient flow a
-network of positively homogeneous activations keeps ``|W_l|^2 - |W_(l+1)|^2`` as it is
-(their theorem 3; Du et al. 2018), and weight decay shrinks that difference: the sums of squares of
+network of positively homogeneous activations keeps ``|W_l|^2 - |W_(l+1)|^2`` as it is (Du et al.
+2018, arXiv:1806.00900), and weight decay shrinks that difference: the sums of squares of
 all layers come to be alike, so a layer's average is the sum times its inverse size and the slope of
 their logarithms goes to 1.
 """
@@ -45,7 +45,11 @@ class Options:
     seed: int = 0
     """Start of all random numbers."""
     full: bool = False
-    """The paper's size: VGG-11-BN on CIFAR-10, which must have been prepared."""
+    """The paper's size: CIFAR-10, which must have been prepared."""
+    model: str | None = None
+    """A name of synflow_jax.models; by default a plain network, with --full lottery/vgg11-bn. After
+    BatchNorm the scale of a layer doesn't matter, and the theorem doesn't bind its sum of
+    squares."""
     epochs: int | None = None
     """Epochs of training; by default 80, with --full 160."""
     learning_rate: float | None = None
@@ -96,7 +100,7 @@ def main(args: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     options = parse(Options, "python -m experiments.fig5b", args)
     network, data = ("lottery/vgg11-bn", "cifar10") if options.full else ("plain-conv", "digits")
-    task = load_task(network, data, recipe_of(options), options.data_dir)
+    task = load_task(options.model or network, data, recipe_of(options), options.data_dir)
     folder = open_run("fig5b", options, free=("data_dir",))
     cells = {"training": partial(layer_rows, options, task)}
     rows = run_cells(folder, cells, LayerRow)

@@ -12,7 +12,7 @@ from flax import nnx
 
 import synflow_jax as sf
 from experiments.cells import once, run_cells
-from experiments.config import Config
+from experiments.config import Config, epochs_of, powers_of
 from experiments.digits import CLASSES, Data, class_batch
 from experiments.network import SmallVGG
 from experiments.results import Row
@@ -55,7 +55,7 @@ def experiment(config: Config, training: Data, test: Data, folder: Path) -> list
     """Every method, compression and seed: pruned, trained and tested."""
     graph, score_fns = network_and_scores(config, training.images.shape[1:])
     train = train_one(config, graph, training, test)
-    powers = sorted(config.log10_compressions)
+    powers = powers_of(config)
     members = [make_member(config, training, seed) for seed in range(config.seeds)]
     sweeps = {
         (method, m.seed): once(partial(prune_sweep, config, score_fns[method], method, m, powers))
@@ -139,7 +139,8 @@ def train_one(config: Config, graph: Any, training: Data, test: Data) -> Train:
     6 networks took 0.05 s each so (best of 4); from one thread it took 0.09 s, by ``lax.map`` over
     networks 0.10 s, by ``vmap`` 0.09 s and longer to compile.
     """
-    steps = config.epochs * (len(training.labels) // config.batch_size)
+    epochs = epochs_of(config)
+    steps = epochs * (len(training.labels) // config.batch_size)
     rate = optax.cosine_decay_schedule(config.learning_rate, steps)
     setup = Setup(
         graph,
@@ -151,8 +152,8 @@ def train_one(config: Config, graph: Any, training: Data, test: Data) -> Train:
 
     def train(member: Member, mask: Any) -> tuple[float, float]:
         network, key = member.network, member.training_key
-        state, losses = _train(setup, network, mask, training, key, epochs=config.epochs)
-        last_epoch = losses[-(len(losses) // config.epochs) :]
+        state, losses = _train(setup, network, mask, training, key, epochs=epochs)
+        last_epoch = losses[-(len(losses) // epochs) :]
         metrics = evaluate(setup, state, test, batch_size=len(test.labels))
         return float(last_epoch.mean()), float(metrics.top1)
 

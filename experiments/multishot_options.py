@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from experiments.options import check_distinct, check_range
+from experiments.options import check_distinct, check_powers, check_range
 from experiments.presets import PRESETS
 from experiments.runs import check_run_name
 from experiments.training import Recipe
@@ -60,13 +60,6 @@ class Options:
             if getattr(self, name) is not None:
                 check_range(self, name, 1)
         check_run_name(self)
-
-
-def check_powers(powers: tuple[float, ...]) -> None:
-    """Raises ValueError if a log10 of a compression isn't from 0 to 9."""
-    if not all(0 <= power <= 9 for power in powers):
-        listed = " ".join(map(str, powers))
-        raise ValueError(f"--log10-compressions must be from 0 to 9, got {listed}")
 
 
 def powers_of(options: Options) -> tuple[float, ...]:
