@@ -82,7 +82,9 @@ def experiment(options: Options, task: Task, folder: Path) -> list[AblationRow]:
     """Every ablation, method, compression and seed: pruned, changed, trained and tested."""
     scores = score_fns(task.apply_fn, task.data.train.images.shape[1:])
     scores |= {f"-{name}": inverted(score_fn) for name, score_fn in scores.items()}
-    members = [make_member(options, task, s) for s in range(options.seeds or 2 + options.full)]
+    members = [
+        make_member(options, task, s) for s in range(options.seeds or (3 if options.full else 1))
+    ]
     masks = {
         (method, m.seed): once(partial(prune_all, options, scores[method], method, m))
         for name in options.methods

@@ -32,7 +32,7 @@ class Options:
     """log10 of each compression (weights before / weights after); by default 1 and 2, with --full 0
     to 2 by 0.25."""
     seeds: int | None = None
-    """Runs of each, with their own initialization and order of the data; by default 2, with --full
+    """Runs of each, with their own initialization and order of the data; by default 1, with --full
     3."""
     seed: int = 0
     """Start of all random numbers."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter
 
 from experiments.figures import Style
 from experiments.lottery_rows import TicketRow, mean_over_seeds
@@ -30,6 +30,7 @@ def lottery_figure(rows: Sequence[TicketRow]) -> Figure:
             (column[1], "early_step", 1),
         ):
             _draw(axes, rows, network, name, factor)
+        column[1].set_ylim(bottom=0)
         _draw_movement(column[2], rows, network)
         column[0].set_title(network)
         column[2].set_xlabel("Compression (log scale)")
@@ -91,7 +92,7 @@ def _draw_movement(axes: Axes, rows: Sequence[TicketRow], network: str) -> None:
 
 def _tidy(axes: Axes) -> None:
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(color="0.92", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)

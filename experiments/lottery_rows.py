@@ -50,7 +50,15 @@ def mean_over_seeds(
 
 def lottery_table(rows: Sequence[TicketRow]) -> str:
     """Means over seeds: a line a network, kind and level."""
-    head = ("network", "kind", "compression", "accuracy", "early step", "moved in", "moved out")
+    head: tuple[str, ...] = (
+        "network",
+        "kind",
+        "compression",
+        "accuracy",
+        "early step",
+        "moved in",
+        "moved out",
+    )
     lines = [head]
     for network, kind, level in dict.fromkeys((r.network, r.kind, r.level) for r in rows):
         weights, kept, *values = (
