@@ -32,6 +32,7 @@ def conservation_figure(rows: Sequence[Any], slopes: Mapping[int, Any]) -> Figur
     right.axhline(1, color="0.4", linewidth=1, linestyle=(0, (4, 3)))
     right.text(0, 1.01, "conserved", color="0.35", fontsize=9, va="bottom")
     right.set(xlabel="Epoch", ylabel="Slope")
+    right.set_ylim(top=max(1.08, right.get_ylim()[1]))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set(xlabel="1 / weights in the layer", ylabel="Average squared weight of the layer")
