@@ -70,7 +70,7 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = open_run("lottery", options, free=("data_dir", "workers"))
     rows = experiment(options, tasks, folder)
     save_figure(lottery_figure(rows), folder / "lottery")
-    print(f"\nMeans of {options.seeds} seeds; test accuracy in %.\n")
+    print(f"\nTest accuracy in %; means over seeds, of which there are {options.seeds}.\n")
     print(lottery_table(rows))
     print(f"\n{folder} has rows.csv, config.json, lottery.png and .svg", end=" ")
     print(f"({time.perf_counter() - started:.0f} s)")

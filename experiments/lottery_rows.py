@@ -50,7 +50,7 @@ def mean_over_seeds(
 
 def lottery_table(rows: Sequence[TicketRow]) -> str:
     """Means over seeds: a line a network, kind and level."""
-    head: tuple[str, ...] = (
+    head = (
         "network",
         "kind",
         "compression",
@@ -59,7 +59,7 @@ def lottery_table(rows: Sequence[TicketRow]) -> str:
         "moved in",
         "moved out",
     )
-    lines = [head]
+    lines: list[tuple[str, ...]] = [head]
     for network, kind, level in dict.fromkeys((r.network, r.kind, r.level) for r in rows):
         weights, kept, *values = (
             mean_over_seeds(rows, network, kind, level, name)
