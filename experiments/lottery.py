@@ -87,7 +87,11 @@ def network_task(options: Options, name: str) -> tuple[Task, Any]:
     rest, validation = (
         jax.tree.map(lambda x, i=i: x[i], train) for i in (order[count:], order[:count])
     )
-    setup = task.setup._replace(optimizer=optax.adam(plan.learning_rate))
+    # Without augmentation, as in the paper.
+    setup = task.setup._replace(
+        optimizer=optax.adam(plan.learning_rate),
+        prepare_train=lambda images, _: task.setup.prepare_test(images),
+    )
     return task._replace(setup=setup, data=task.data._replace(train=rest)), validation
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 import synflow_jax as sf
@@ -157,13 +158,13 @@ def train_network(
     if folder is not None:
         state, rows = fit(task.setup, state, train, test, epochs=epochs, folder=folder)
         return Trained(state, rows[-1].train_loss)
-    loss = jnp.nan
+    losses = np.full(1, np.nan)
     for _ in range(epochs):
         state, metrics = train_epoch(task.setup, state, train)
-        loss = metrics.loss.mean()
+        losses = metrics.loss
         if after_epoch is not None:
             after_epoch(state)
-    return Trained(state, float(loss))
+    return Trained(state, float(np.asarray(losses).mean(dtype=np.float64)))
 
 
 def accuracy(task: Task, state: TrainState) -> float:

@@ -54,6 +54,19 @@ def test_multishot_rows(tmp_path: Path) -> None:
     assert rows == multishot.experiment(options, tiny_task(), tmp_path)
 
 
+def test_multishot_with_checkpoints_gives_the_same(tmp_path: Path) -> None:
+    small, full = (
+        multishot.experiment(
+            MultishotOptions(cycles=(2,), log10_compressions=(1.0,), full=full),
+            tiny_task(),
+            tmp_path / f"{full}",
+        )
+        for full in (False, True)
+    )
+    assert small == full
+    assert not (tmp_path / "True" / "trainings").exists()
+
+
 def test_one_cycle_is_magnitude_pruning_after_training(tmp_path: Path) -> None:
     task, options = tiny_task(), MultishotOptions(cycles=(1,), log10_compressions=(1.0,))
     member = multishot.make_member(options, task, tmp_path, 0)
@@ -136,10 +149,10 @@ def lottery_kinds() -> tuple[str, ...]:
 
 def test_layers_without_biases_have_equal_sums_of_weight_times_gradient() -> None:
     """What keeps differences of squared norms under gradient flow: ``d|W_l|^2/dt`` is the same
-    for all layers of the network of figure 5b (its biases are 0 at initialization).
+    for all layers (biases are 0 at initialization), here of a shallower network than figure 5b's.
     """
     data = load("digits")
-    task = make_task("plain-conv", data, Recipe(1, 0.1, batch_size=64))
+    task = make_task("small-conv", data, Recipe(1, 0.1, batch_size=64))
     params = task.make(KEY).params
     batch = task.setup.prepare_test(data.train.images[:32]), data.train.labels[:32]
     gradient = jax.jit(jax.grad(sf.cross_entropy(task.apply_fn)))(params, batch)
@@ -148,7 +161,7 @@ def test_layers_without_biases_have_equal_sums_of_weight_times_gradient() -> Non
         for w, g in zip(*map(jax.tree.leaves, (params, gradient)), strict=True)
         if w.ndim >= 2
     ]
-    assert len(rates) == 7
+    assert len(rates) == 4
     np.testing.assert_allclose(rates, rates[0], rtol=1e-4)
 
 
