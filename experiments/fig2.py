@@ -18,6 +18,7 @@ from experiments.fig2_drawing import layers_figure, table
 from experiments.fig2_paper import PAPER_FILE, agreement, paper_rows
 from experiments.figures import save_figure
 from experiments.layers import LayerKept
+from experiments.methods import Method, score_fns
 from experiments.options import check_distinct, check_range, parse, refuse
 from experiments.rounds import prune_by_rounds
 from experiments.runs import check_run_name, open_run
@@ -26,11 +27,9 @@ from experiments.untrained import (
     VGG16_CIFAR100,
     VGG19_IMAGENET,
     DataName,
-    Method,
     Subject,
     check_paper_data,
     default_methods,
-    score_functions,
     scoring_batches,
     subject_of,
     untrained,
@@ -146,14 +145,14 @@ def experiment(
 ) -> list[LayerKept]:
     """Every method, compression and seed."""
     network = untrained(subject)
-    score_fns = score_functions(network.apply_fn, network.inputs)
+    functions = score_fns(network.apply_fn, network.inputs.shape[1:])
 
     def rows(method: Method, compression: float, seed: int) -> list[LayerKept]:
         key = jax.random.fold_in(jax.random.key(options.seed), seed)
         network_key, batch_key, pruning_key = jax.random.split(key, 3)
         params = network.params_of(network_key)
         *_, last = prune_by_rounds(
-            score_fns[method],
+            functions[method],
             params,
             compression,
             rounds=options.rounds if method == "synflow" else 1,

@@ -22,6 +22,7 @@ import synflow_jax as sf
 from experiments.cells import run_cells
 from experiments.fig7_drawing import Cut, cuts_figure, table
 from experiments.figures import save_figure
+from experiments.methods import score_fns
 from experiments.options import check_distinct, check_range, parse
 from experiments.rounds import prune_by_rounds
 from experiments.runs import check_run_name, open_run
@@ -30,7 +31,6 @@ from experiments.untrained import (
     VGG19_IMAGENET,
     Subject,
     check_paper_data,
-    score_functions,
     subject_of,
     untrained,
 )
@@ -109,7 +109,7 @@ def standard_subject(options: Options) -> Subject:
 def experiment(options: Options, folder: Path) -> list[Cut]:
     """Every schedule, compression and number of rounds, of one network."""
     network = untrained(standard_subject(options))
-    score_fn = score_functions(network.apply_fn, network.inputs)["synflow"]
+    score_fn = score_fns(network.apply_fn, network.inputs.shape[1:])["synflow"]
     params = network.params_of(jax.random.key(options.seed))
     cells = {
         f"{schedule}-{power}-{rounds}": partial(cut_rows, score_fn, params, schedule, power, rounds)

@@ -1,6 +1,6 @@
 """Figures of experiments, drawn without a screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,25 +46,29 @@ def save_figure(figure: Figure, path: Path) -> None:
             )
 
 
-def accuracy_figure(rows: Sequence[Row], chance: float) -> Figure:
+def accuracy_figure(
+    rows: Sequence[Row], chance: float, *, styles: Mapping[str, Style] = STYLES
+) -> Figure:
     """Test accuracy against compression: a line a method for the mean over seeds, a band for their
     range, and a hollow marker where a layer has collapsed in any of them.
     """
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
     axes.axhline(100 * chance, color="0.6", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    axes.text(1, 100 * chance + 1.5, "chance", color="0.45", fontsize=8.5)
+    axes.text(
+        10 ** min(compressions_of(rows)), 100 * chance + 1.5, "chance", color="0.45", fontsize=8.5
+    )
     powers = compressions_of(rows)
     methods = methods_of(rows)
     # The first method is drawn last, on top of the others.
     for method in reversed(methods):
         cells = [cell(rows, method, power) for power in powers]
         places = [_marker_place(rows, method, power) for power in powers]
-        _draw_method(axes, [10**power for power in powers], cells, STYLES[method], places=places)
+        _draw_method(axes, [10**power for power in powers], cells, styles[method], places=places)
     _label_axes(axes, powers)
     axes.set_title(_caption(rows), loc="left", fontsize=9, color="0.35")
     axes.legend(
-        handles=[*(_legend_line(STYLES[method]) for method in methods), _collapse_mark()],
+        handles=[*(_legend_line(styles[method]) for method in methods), _collapse_mark()],
         loc="lower left",
         bbox_to_anchor=(0.0, 0.13),
         frameon=False,
@@ -111,7 +115,8 @@ def _draw_method(
 
 def _label_axes(axes: Axes, powers: Sequence[float]) -> None:
     axes.set_xscale("log")
-    axes.set_xticks([10**power for power in powers], [compression_text(p) for p in powers])
+    ticks = powers if len(powers) <= 10 else [p for p in powers if float(p).is_integer()]
+    axes.set_xticks([10**power for power in ticks], [compression_text(p) for p in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0, 103)
     axes.set_xlabel("Compression (weights before / weights after, log scale)")

@@ -12,8 +12,9 @@ from flax import nnx
 
 import synflow_jax as sf
 from experiments.cells import once, run_cells
-from experiments.config import Config
+from experiments.config import Config, epochs_of, powers_of
 from experiments.digits import CLASSES, Data, class_batch
+from experiments.methods import Method, score_fns
 from experiments.network import SmallVGG
 from experiments.results import Row
 from experiments.training import (
@@ -54,7 +55,7 @@ def experiment(config: Config, training: Data, test: Data, folder: Path) -> list
     """Every method, compression and seed: pruned, trained and tested."""
     graph, score_fns = network_and_scores(config, training.images.shape[1:])
     train = train_one(config, graph, training, test)
-    powers = sorted(config.log10_compressions)
+    powers = powers_of(config)
     members = [make_member(config, training, seed) for seed in range(config.seeds)]
     sweeps = {
         (method, m.seed): once(partial(prune_sweep, config, score_fns[method], method, m, powers))
@@ -91,19 +92,12 @@ def experiment(config: Config, training: Data, test: Data, folder: Path) -> list
 
 def network_and_scores(
     config: Config, image_shape: tuple[int, ...]
-) -> tuple[Any, dict[str, Callable[..., Any]]]:
+) -> tuple[Any, dict[Method, Callable[..., Any]]]:
     """The network's graph and each method's score function, the same for all seeds."""
     model = SmallVGG(CLASSES, rngs=nnx.Rngs(0))
     apply_fn, _ = sf.from_nnx(model)
     graph, _ = split_network(model)
-    temperature = config.grasp_temperature
-    return graph, {
-        "synflow": sf.synflow(apply_fn, jnp.ones((1, *image_shape))),
-        "snip": sf.snip(sf.cross_entropy(apply_fn)),
-        "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=temperature)),
-        "magnitude": sf.magnitude(),
-        "random": sf.random(),
-    }
+    return graph, score_fns(apply_fn, image_shape, temperature=config.grasp_temperature)
 
 
 def make_member(config: Config, training: Data, index: int) -> Member:
@@ -145,7 +139,8 @@ def train_one(config: Config, graph: Any, training: Data, test: Data) -> Train:
     6 networks took 0.05 s each so (best of 4); from one thread it took 0.09 s, by ``lax.map`` over
     networks 0.10 s, by ``vmap`` 0.09 s and longer to compile.
     """
-    steps = config.epochs * (len(training.labels) // config.batch_size)
+    epochs = epochs_of(config)
+    steps = epochs * (len(training.labels) // config.batch_size)
     rate = optax.cosine_decay_schedule(config.learning_rate, steps)
     setup = Setup(
         graph,
@@ -157,8 +152,8 @@ def train_one(config: Config, graph: Any, training: Data, test: Data) -> Train:
 
     def train(member: Member, mask: Any) -> tuple[float, float]:
         network, key = member.network, member.training_key
-        state, losses = _train(setup, network, mask, training, key, epochs=config.epochs)
-        last_epoch = losses[-(len(losses) // config.epochs) :]
+        state, losses = _train(setup, network, mask, training, key, epochs=epochs)
+        last_epoch = losses[-(len(losses) // epochs) :]
         metrics = evaluate(setup, state, test, batch_size=len(test.labels))
         return float(last_epoch.mean()), float(metrics.top1)
 

@@ -1,12 +1,10 @@
-"""Networks by name; and two small ones, a VGG for 8x8 images and one of dense layers."""
+"""Two small networks: a VGG for 8x8 images and one of dense layers."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-
-import synflow_jax as sf
 
 # One list of widths for each resolution; a 2x2 max pooling lies between them.
 WIDTHS = ((16,), (32, 32), (64, 64, 64))
@@ -62,17 +60,6 @@ class SmallMLP(nnx.Module):
         for dense, norm in zip(self.hidden, self.norms, strict=True):
             x = nnx.relu(norm(dense(x)))
         return self.output(x)
-
-
-def create_network(
-    name: str, *, classes: int, input_shape: tuple[int, int, int], rngs: nnx.Rngs
-) -> nnx.Module:
-    """``small-vgg`` or a network of the zoo, untrained; ValueError if it isn't for such images."""
-    if name != "small-vgg":
-        return sf.models.create(name, num_classes=classes, input_shape=input_shape, rngs=rngs)
-    if input_shape != (8, 8, 1):
-        raise ValueError(f"small-vgg is for images of shape (8, 8, 1), got {input_shape}")
-    return SmallVGG(classes, rngs=rngs)
 
 
 def convolution_by_patches(

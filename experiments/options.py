@@ -51,6 +51,13 @@ def check_distinct(options: Any, name: str) -> None:
         raise ValueError(f"--{name.replace('_', '-')} takes different values, got {listed}")
 
 
+def check_powers(powers: Sequence[float]) -> None:
+    """Raises ValueError if a log10 of a compression isn't from 0 to 9."""
+    if not all(0 <= power <= 9 for power in powers):
+        listed = " ".join(map(str, powers))
+        raise ValueError(f"--log10-compressions must be from 0 to 9, got {listed}")
+
+
 def refuse(message: str) -> NoReturn:
     """Ends the program with status 2 and one line on stderr."""
     print(f"error: {message}", file=sys.stderr)

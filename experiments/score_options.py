@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.methods import Method
 from experiments.options import check_distinct, check_range
 from experiments.runs import check_run_name
 from experiments.untrained import (
     SMALL,
     VGG19_IMAGENET,
     DataName,
-    Method,
     Subject,
     check_paper_data,
     subject_of,

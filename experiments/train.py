@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 import synflow_jax as sf
+from experiments.create import create_network
 from experiments.data import (
     Streamed,
     augmented,
@@ -23,7 +24,7 @@ from experiments.data import (
 )
 from experiments.digits import class_batch
 from experiments.fit import EpochRow, NonFiniteLossError, fit
-from experiments.network import create_network
+from experiments.methods import NEED_DATA, score_fns
 from experiments.options import parse, refuse
 from experiments.runs import open_run
 from experiments.train_options import Options, recipe_of
@@ -129,13 +130,7 @@ def start(
 def score_of(options: Options, model: nnx.Module, shape: tuple[int, ...]) -> Callable[..., Any]:
     """The score function that the options name."""
     apply_fn, _ = sf.from_nnx(model)
-    return {
-        "synflow": lambda: sf.synflow(apply_fn, jnp.ones((1, *shape))),
-        "snip": lambda: sf.snip(sf.cross_entropy(apply_fn)),
-        "grasp": lambda: sf.grasp(sf.cross_entropy(apply_fn, temperature=200.0)),
-        "magnitude": sf.magnitude,
-        "random": sf.random,
-    }[options.method]()
+    return score_fns(apply_fn, shape)[options.method]
 
 
 def pruned_states(
@@ -161,7 +156,7 @@ def pruned_states(
 
 def scoring_batch(options: Options, data: Any, setup: Setup, key: jax.Array) -> Any:
     """Images of each class, ready for the network, for the methods that score with data."""
-    if options.method not in ("snip", "grasp"):
+    if options.method not in NEED_DATA:
         return None
     if isinstance(data.train, Streamed):
         batch = first_of_each(data.train.batches(0), options.scoring_images, data.classes)

@@ -4,13 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from experiments.methods import Method
 from experiments.options import check_distinct, check_range
 from experiments.presets import PRESETS, preset_for
 from experiments.runs import check_run_name
 from experiments.tensorboard import check_tensorboard
 from experiments.training import Recipe
-
-Method = Literal["synflow", "snip", "grasp", "magnitude", "random"]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 import synflow_jax as sf
+from experiments.create import create_network
 from experiments.digits import class_batch
-from experiments.network import create_network
+from experiments.methods import NEED_DATA, Method, score_fns
 
-Method = Literal["synflow", "snip", "grasp", "magnitude", "random"]
 DataName = Literal["digits", "mnist", "cifar10", "cifar100", "tiny_imagenet"]
-NEED_DATA = ("snip", "grasp")
 
 
 @dataclass(frozen=True)
@@ -72,19 +71,6 @@ def untrained(subject: Subject) -> Untrained:
     )
 
 
-def score_functions(
-    apply_fn: Callable[..., Any], inputs: jax.Array, *, temperature: float = 200.0
-) -> dict[Method, Callable[..., Any]]:
-    """Each method's score function; ``inputs`` are SynFlow's, ``temperature`` is GraSP's."""
-    return {
-        "synflow": sf.synflow(apply_fn, inputs),
-        "snip": sf.snip(sf.cross_entropy(apply_fn)),
-        "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=temperature)),
-        "magnitude": sf.magnitude(),
-        "random": sf.random(),
-    }
-
-
 def default_methods(options: Any, subject: Subject) -> tuple[Method, ...]:
     """The options' methods, by default all, but without data those that need none."""
     has_data = options.data is not None or subject == SMALL
@@ -136,12 +122,12 @@ def scores_of(
     batch_of = scoring_batches(options, subject, methods)
     network_key, batch_key, score_key = jax.random.split(jax.random.key(options.seed), 3)
     network = untrained(subject)
-    score_fns = score_functions(network.apply_fn, network.inputs)
+    functions = score_fns(network.apply_fn, subject.input_shape)
 
     def score(method: Method) -> dict[str, jax.Array]:
         params = network.params_of(network_key)
         mask = sf.full_mask(params)
-        score_fn = jax.jit(score_fns[method])
+        score_fn = jax.jit(functions[method])
         scores = score_fn(params, mask, batch_of(batch_key), score_key)
         names = [row.name for row in sf.layer_table(mask, params).rows]
         kernels = [x for x, m in zip(*map(jax.tree.leaves, (scores, mask)), strict=True) if m.ndim]

@@ -25,14 +25,14 @@ def check_compression(compression: float) -> float:
     return compression
 
 
-def check_rounds(rounds: int) -> int:
+def check_rounds(rounds: int, name: str = "rounds") -> int:
     """``rounds`` as an int that is at least 1."""
     try:
         count = operator.index(rounds)
     except TypeError as error:
-        raise TypeError(f"rounds must be a whole number, got rounds={rounds!r}") from error
+        raise TypeError(f"{name} must be a whole number, got {name}={rounds!r}") from error
     if count < 1:
-        raise ValueError(f"rounds must be >= 1, got rounds={count}")
+        raise ValueError(f"{name} must be >= 1, got {name}={count}")
     return count
 
 

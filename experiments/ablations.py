@@ -1,0 +1,178 @@
+"""Shuffled masks, new weights and inverted scores for every method at initialization.
+
+After Frankle et al. 2020, "Pruning neural networks at initialization: why are we missing the
+mark?"; run it as python -m experiments.ablations.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+import synflow_jax as sf
+from experiments.ablations_figure import ablations_figure
+from experiments.ablations_options import Options, powers_of, recipe_of
+from experiments.cells import once, run_cells
+from experiments.figures import save_figure
+from experiments.methods import score_fns
+from experiments.options import parse
+from experiments.results import Row, table
+from experiments.runs import open_run
+from experiments.task import (
+    Task,
+    accuracy,
+    load_task,
+    scoring_batch,
+    train_network,
+)
+from experiments.training import Network
+
+
+class AblationRow(NamedTuple):
+    """A `Row`, and what was done to the mask, the weights or the scores."""
+
+    ablation: str
+    method: str
+    seed: int
+    log10_compression: float
+    weights: int
+    kept: int
+    collapsed: int
+    loss: float
+    accuracy: float
+
+
+class Member(NamedTuple):
+    """What belongs to one seed: a network, other weights for it, what to score with, and keys."""
+
+    seed: int
+    network: Network
+    other: Network
+    batch: Any
+    pruning_key: jax.Array
+    shuffling_key: jax.Array
+    training_key: jax.Array
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs the experiment that the command line asks for."""
+    started = time.perf_counter()
+    options = parse(Options, "python -m experiments.ablations", args)
+    network, data = ("lottery/vgg16-bn", "cifar10") if options.full else ("small-vgg", "digits")
+    task = load_task(network, data, recipe_of(options), options.data_dir)
+    folder = open_run("ablations", options, free=("data_dir", "workers"))
+    rows = experiment(options, task, folder)
+    by_ablation = {
+        name: [Row(*row[1:]) for row in rows if row.ablation == name] for name in options.ablations
+    }
+    save_figure(ablations_figure(by_ablation, 1 / task.data.classes), folder / "ablations")
+    print("\nTest accuracy in %: mean (lowest-highest). xN: in N runs a layer has collapsed.")
+    for name, chosen in by_ablation.items():
+        print(f"\n{name}\n{table(chosen)}")
+    print(f"\n{folder} has rows.csv, config.json, ablations.png and .svg", end=" ")
+    print(f"({time.perf_counter() - started:.0f} s)")
+
+
+def experiment(options: Options, task: Task, folder: Path) -> list[AblationRow]:
+    """Every ablation, method, compression and seed: pruned, changed, trained and tested."""
+    scores = score_fns(task.apply_fn, task.data.train.images.shape[1:])
+    scores |= {f"-{name}": inverted(score_fn) for name, score_fn in scores.items()}
+    members = [
+        make_member(options, task, s) for s in range(options.seeds or (3 if options.full else 1))
+    ]
+    masks = {
+        (method, m.seed): once(partial(prune_all, options, scores[method], method, m))
+        for name in options.methods
+        for method in (name, f"-{name}")
+        for m in members
+    }
+
+    def rows(name: str, method: str, index: int, member: Member) -> list[AblationRow]:
+        prefix = "-" if name == "invert" else ""
+        mask = masks[f"{prefix}{method}", member.seed]()[index]
+        if name == "shuffle":
+            mask = shuffled(mask, jax.random.fold_in(member.shuffling_key, index))
+        network = member.other if name == "reinitialize" else member.network
+        place = folder / "trainings" / f"{name}-{method}-{index}-{member.seed}"
+        path = place if options.full else None
+        state, loss = train_network(task, network, mask, member.training_key, folder=path)
+        layers = sf.layer_table(mask, network.params)
+        row = Row(
+            method=method,
+            seed=member.seed,
+            log10_compression=powers_of(options)[index],
+            weights=layers.size,
+            kept=layers.kept,
+            collapsed=len(layers.collapsed),
+            loss=loss,
+            accuracy=accuracy(task, state),
+        )
+        shutil.rmtree(place, ignore_errors=True)
+        return [AblationRow(name, *row)]
+
+    cells = {
+        f"{name}-{method}-{power}-{member.seed}": partial(rows, name, method, index, member)
+        for name in options.ablations
+        for method in options.methods
+        for index, power in enumerate(powers_of(options))
+        for member in members
+    }
+    workers = 1 if options.full else options.workers
+    return run_cells(folder, cells, AblationRow, workers=workers)
+
+
+def make_member(options: Options, task: Task, seed: int) -> Member:
+    """The seed number ``seed`` of the experiment."""
+    key = jax.random.fold_in(jax.random.key(options.seed), seed)
+    network_key, other_key, batch_key, *keys = jax.random.split(key, 6)
+    network, other = task.make(network_key), task.make(other_key)
+    return Member(seed, network, other, scoring_batch(task, batch_key), *keys)
+
+
+def prune_all(options: Options, score_fn: Any, method: str, member: Member) -> list[Any]:
+    """One network's masks at all compressions, by one method, in one compiled call."""
+    powers = powers_of(options)
+    masks, _ = sf.sweep(
+        score_fn,
+        member.network.params,
+        [10.0**power for power in powers],
+        keys=jax.random.split(member.pruning_key, len(powers)),
+        batch=member.batch,
+        rounds=options.synflow_rounds if method.endswith("synflow") else 1,
+    )
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], masks) for i in range(len(powers))]
+
+
+def inverted(score_fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The scores with the other sign: the highest are pruned."""
+
+    def negative(*given: Any) -> Any:
+        return jax.tree.map(jnp.negative, score_fn(*given))
+
+    return negative
+
+
+def shuffled(mask: Any, key: jax.Array) -> Any:
+    """The mask with the weights of each layer permuted; each layer keeps as many.
+
+    >>> import jax, jax.numpy as jnp
+    >>> mask = {"bias": jnp.array(True), "kernel": jnp.arange(6).reshape(2, 3) < 2}
+    >>> int(shuffled(mask, jax.random.key(0))["kernel"].sum())
+    2
+    """
+    leaves, structure = jax.tree.flatten(mask)
+    keys = jax.random.split(key, len(leaves))
+    mixed = [
+        jax.random.permutation(k, leaf.reshape(-1)).reshape(leaf.shape)
+        for k, leaf in zip(keys, leaves, strict=True)
+    ]
+    return structure.unflatten(mixed)
+
+
+if __name__ == "__main__":
+    main()
