@@ -17,6 +17,7 @@ FLOORS = [
         "schedules",
         "selection",
         "scaled",
+        "convolution",
         "equations",
         "linear_rules",
         "homogeneous",
