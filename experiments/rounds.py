@@ -1,7 +1,6 @@
 """Pruning round by round, each a compiled call, with the scores of every round at hand.
 
-`synflow_jax.prune` compiles all rounds into one loop. On a CPU XLA computes the kernels' gradients
-of convolutions on large maps many times slower inside such a loop than outside one.
+`synflow_jax.prune` compiles all rounds into one loop, and reports counts alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -64,7 +63,7 @@ def _round(
     score_fn: Callable[..., Any], params: Any, mask: Any, row: Any, *, batch: Any, key: Any
 ) -> Any:
     scores = score_fn(params, mask, batch, key)
-    # The scores are computed here, outside the loop of rounds, and handed in.
+    # Computed once, for the cut and for the sums.
     after, history = sf.prune_rounds(lambda *_: scores, params, mask, row)
     trees = (mask, after, scores)
     layers = [each for each in zip(*map(jax.tree.leaves, trees), strict=True) if each[0].ndim]
