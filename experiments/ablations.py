@@ -21,7 +21,7 @@ from experiments.cells import once, run_cells
 from experiments.figures import save_figure
 from experiments.methods import score_fns
 from experiments.options import parse
-from experiments.results import Row, table
+from experiments.results import Row, result_row, table
 from experiments.runs import open_run
 from experiments.task import (
     Task,
@@ -102,13 +102,11 @@ def experiment(options: Options, task: Task, folder: Path) -> list[AblationRow]:
         path = place if options.full else None
         state, loss = train_network(task, network, mask, member.training_key, folder=path)
         layers = sf.layer_table(mask, network.params)
-        row = Row(
-            method=method,
-            seed=member.seed,
-            log10_compression=powers_of(options)[index],
-            weights=layers.size,
-            kept=layers.kept,
-            collapsed=len(layers.collapsed),
+        row = result_row(
+            method,
+            member.seed,
+            powers_of(options)[index],
+            layers,
             loss=loss,
             accuracy=accuracy(task, state),
         )

@@ -16,7 +16,7 @@ from experiments.config import Config, epochs_of, powers_of
 from experiments.digits import CLASSES, Data, class_batch
 from experiments.methods import Method, score_fns
 from experiments.network import SmallVGG
-from experiments.results import Row
+from experiments.results import Row, result_row
 from experiments.training import (
     Network,
     Setup,
@@ -69,16 +69,7 @@ def experiment(config: Config, training: Data, test: Data, folder: Path) -> list
         mask, layers = sweeps[method, member.seed]()[index]
         whole = layers.kept == layers.size
         loss, accuracy = unpruned[member.seed]() if whole else train(member, mask)
-        row = Row(
-            method=method,
-            seed=member.seed,
-            log10_compression=powers[index],
-            weights=layers.size,
-            kept=layers.kept,
-            collapsed=len(layers.collapsed),
-            loss=loss,
-            accuracy=accuracy,
-        )
+        row = result_row(method, member.seed, powers[index], layers, loss=loss, accuracy=accuracy)
         return [row]
 
     cells = {

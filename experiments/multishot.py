@@ -18,7 +18,7 @@ from experiments.figures import Style, accuracy_figure, save_figure
 from experiments.multishot_options import Options, powers_of, recipe_of
 from experiments.options import parse
 from experiments.paper import agreement, draw_paper, read_multishot, read_paper
-from experiments.results import Row, table
+from experiments.results import Row, result_row, table
 from experiments.runs import open_run
 from experiments.task import Task, Trained, accuracy, load_task, train_network
 from experiments.training import Network
@@ -113,15 +113,8 @@ def cell_rows(
     *_, ticket = made
     state, loss = train(ticket.params, ticket.mask, jax.random.fold_in(member.key, cycles))
     layers = sf.layer_table(ticket.mask, params)
-    row = Row(
-        method=f"{cycles}",
-        seed=member.seed,
-        log10_compression=power,
-        weights=layers.size,
-        kept=layers.kept,
-        collapsed=len(layers.collapsed),
-        loss=loss,
-        accuracy=accuracy(task, state),
+    row = result_row(
+        f"{cycles}", member.seed, power, layers, loss=loss, accuracy=accuracy(task, state)
     )
     shutil.rmtree(place, ignore_errors=True)
     return [row]

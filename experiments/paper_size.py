@@ -11,7 +11,7 @@ from experiments.cells import run_cells
 from experiments.config import Config
 from experiments.fit import fit
 from experiments.methods import score_fns
-from experiments.results import Row
+from experiments.results import Row, result_row
 from experiments.task import Task
 from experiments.train import pruned_states
 from experiments.train_options import Options
@@ -67,15 +67,8 @@ def _rows(
     place = folder / "trainings" / f"{method}-{power}-{seed}"
     train, test = task.data.train, task.data.test
     _, epochs = fit(task.setup, state, train, test, epochs=task.epochs, folder=place)
-    row = Row(
-        method=method,
-        seed=seed,
-        log10_compression=power,
-        weights=layers.size,
-        kept=layers.kept,
-        collapsed=len(layers.collapsed),
-        loss=epochs[-1].train_loss,
-        accuracy=epochs[-1].test_top1,
+    row = result_row(
+        method, seed, power, layers, loss=epochs[-1].train_loss, accuracy=epochs[-1].test_top1
     )
     shutil.rmtree(place)
     return [row]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import synflow_jax as sf
+
 
 class Row(NamedTuple):
     """One network pruned, trained and tested.
@@ -26,6 +28,28 @@ class Row(NamedTuple):
     collapsed: int
     loss: float
     accuracy: float
+
+
+def result_row(
+    method: str,
+    seed: int,
+    log10_compression: float,
+    layers: sf.LayerTable,
+    *,
+    loss: float,
+    accuracy: float,
+) -> Row:
+    """The row of a network whose mask leaves ``layers``."""
+    return Row(
+        method=method,
+        seed=seed,
+        log10_compression=log10_compression,
+        weights=layers.size,
+        kept=layers.kept,
+        collapsed=len(layers.collapsed),
+        loss=loss,
+        accuracy=accuracy,
+    )
 
 
 class Cell(NamedTuple):
