@@ -14,6 +14,7 @@ from synflow_jax.checks import (
     check_rounds,
     check_scalars,
 )
+from synflow_jax.counting import count
 from synflow_jax.masks import full_mask, is_kernel, prunable_leaves
 from synflow_jax.paths import named_leaves
 from synflow_jax.schedules import exponential
@@ -134,17 +135,17 @@ def prune_rounds(
         return structure.unflatten([next(given) if p else jnp.array(True) for p in prunable])
 
     def step(layers: list[jax.Array], row: tuple[jax.Array, jax.Array]) -> tuple[Any, History]:
-        index, count = row
+        index, to_keep = row
         round_key = None if key is None else jax.random.fold_in(key, index)
         scores = score_fn(params, with_layers(layers), batch, round_key)
         check_scores(scores, params)
         scored = list(zip(layers, of_prunable(scores), strict=True))
-        finite = [jnp.all(jnp.isfinite(s) | ~m) for m, s in scored]
+        finite = [count(m & ~jnp.isfinite(s)) == 0 for m, s in scored]
         candidates = [jnp.where(m, s, -jnp.inf) for m, s in scored]
         # Where an earlier mask keeps less of a group than the row asks for, -inf would fill up.
-        kept_scores = select.keep(candidates, count)
+        kept_scores = select.keep(candidates, to_keep)
         layers = [m & keep for m, keep in zip(layers, kept_scores, strict=True)]
-        kept = jnp.stack([jnp.sum(m, dtype=jnp.int32) for m in layers])
+        kept = jnp.stack([count(m) for m in layers])
         return layers, History(jnp.sum(kept), kept, jnp.stack(finite))
 
     rows = (jnp.arange(len(counts)), jnp.asarray(counts, jnp.int32))

@@ -1,50 +1,45 @@
 """Exactly the k highest scores over many arrays, without sorting or concatenating them.
 
-A float's bits, read as an unsigned integer with the sign handled, have the float's order. Behind
-them stands the position, earlier ones higher, so that no two keys are equal. The k-th largest key
-is found digit by digit from the top: a histogram of one digit over the keys that share the digits
-found so far tells in which bin it lies, until all keys that share them belong to the k. Three
-digits of 11 bits hold a float32. Only histograms are added up over arrays.
+A float's bits, read as an unsigned integer with the sign handled, have the float's order: they are
+its key. The k-th largest key is searched for between bounds. A pass over the arrays counts how
+many keys are as large as each of eight numbers, which narrows the bounds; the eight are spread
+around where the k-th is expected if keys are even between the bounds. A sample tells where to
+begin. Where scores are equal, the last position to be kept is searched for in the same way.
 """
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from synflow_jax.counting import PIVOTS, Keys, Pivots, alone, counts_at_least, positions
 from synflow_jax.schedules import kept_counts
 from synflow_jax.types import Selection
 
-_DIGIT_BITS = 11
-_BINS = 2**_DIGIT_BITS
-# Over chunks of this size a scatter into a histogram is 3 times as fast on a CPU as over a whole
-# array of millions.
-_CHUNK = 1024
+# A prime, so that a sample doesn't run along one axis of an array.
+_SAMPLE_STRIDE = 509
 # Neighbors smaller than this are ranked as one array, since each array adds a loop to compile.
 _SMALL = 2**16
 
 
-class _Key(NamedTuple):
-    """What is ranked: a score's bits, then how early it stands. Or the digits found of both."""
+class _Bounds(NamedTuple):
+    """Keys ``low < high``, and how many keys are as large: ``at_low >= k > at_high``."""
 
-    score: jax.Array
-    early: jax.Array
+    low: jax.Array
+    high: jax.Array
+    at_low: jax.Array
+    at_high: jax.Array
 
 
-class _Digit(NamedTuple):
-    """In which word a digit stands, how far up, and what shifts leave of each word its part above.
+class _Guess(NamedTuple):
+    """Where the k-th key is expected, and how far it may be from there, in float32."""
 
-    Two shifts each: one by all bits of a word isn't defined.
-    """
-
-    in_score: Any
-    shift: Any
-    above_score: Any
-    above_early: Any
+    key: jax.Array
+    error: jax.Array
 
 
 def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
@@ -64,111 +59,150 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
     >>> top_k([jnp.array([3.0, -1.0]), jnp.array([[2.0, 3.0]])], 2)
     [Array([ True, False], dtype=bool), Array([[False,  True]], dtype=bool)]
     """
-    bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
+    size = sum(leaf.size for leaf in scores)
+    if not size:
+        return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     k = jnp.asarray(k, jnp.int32)
-    threshold = _kth_largest(_packed(scores, bits), k, bits)
+    bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
+    scores = [leaf.astype(f"float{bits}") for leaf in scores]
+    arrays = _joined(scores) if alone() else [leaf for leaf in scores if leaf.size]
+    bounds = _kth_largest(arrays, k)
 
-    def keep(leaf: jax.Array, offset: int) -> jax.Array:
-        key = _keys(leaf.reshape(-1), jnp.arange(leaf.size, dtype=jnp.int32) + offset, bits)
-        tie = (key.score == threshold.score) & (key.early >= threshold.early)
-        return (((key.score > threshold.score) | tie) & (k > 0)).reshape(leaf.shape)
-
-    offsets = itertools.accumulate((leaf.size for leaf in scores), initial=0)
-    return [keep(leaf, offset) for leaf, offset in zip(scores, offsets, strict=False)]
+    return lax.cond(
+        bounds.at_low == k,
+        lambda: [_key(x) >= bounds.low for x in scores],
+        lambda: _first_of_equal(scores, arrays, k, bounds),
+    )
 
 
-def _packed(scores: Sequence[jax.Array], bits: int) -> list[jax.Array]:
+def _first_of_equal(
+    scores: Sequence[jax.Array], arrays: Sequence[jax.Array], k: jax.Array, bounds: _Bounds
+) -> list[jax.Array]:
+    """What is above the lower bound, and as many of the first equal to it as are missing to k."""
+    size = sum(array.size for array in arrays)
+
+    def earliness(x: jax.Array, position: jax.Array) -> jax.Array:
+        return jnp.where(_key(x) == bounds.low, (size - position).astype(jnp.uint32), 0)
+
+    equal = bounds.at_low - bounds.at_high
+    everywhere = _Bounds(jnp.uint32(0), jnp.uint32(size + 1), equal, jnp.int32(0))
+    last = _search(earliness, arrays, k - bounds.at_high, everywhere).low
+    return [
+        (_key(x) > bounds.low) | ((_key(x) == bounds.low) & (earliness(x, at) >= last))
+        for x, at in zip(scores, positions(scores), strict=True)
+    ]
+
+
+def _joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
     """The scores in order as one-dimensional arrays, runs of small ones joined."""
-    flat = [leaf.reshape(-1).astype(f"float{bits}") for leaf in scores if leaf.size]
+    flat = [leaf.reshape(-1) for leaf in scores if leaf.size]
     runs = [(s, list(run)) for s, run in itertools.groupby(flat, lambda leaf: leaf.size < _SMALL)]
     return [a for small, run in runs for a in ([jnp.concatenate(run)] if small else run)]
 
 
-def _keys(x: jax.Array, positions: jax.Array, bits: int) -> _Key:
-    """Floats as unsigned integers of ``bits`` bits in the same order, both zeros alike."""
-    float_type, int_type, uint_type = (
-        (jnp.float64, jnp.int64, jnp.uint64) if bits == 64 else (jnp.float32, jnp.int32, jnp.uint32)
-    )
-    x = x.astype(float_type)
-    signed = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros_like(x), x), int_type)
-    flips = (signed >> (bits - 1)) | jnp.iinfo(int_type).min
-    return _Key(lax.bitcast_convert_type(signed ^ flips, uint_type), ~positions.astype(jnp.uint32))
+def _key(x: jax.Array, position: jax.Array | None = None) -> jax.Array:
+    """Floats as unsigned integers of as many bits in the same order, both zeros alike."""
+    del position
+    bits = x.dtype.itemsize * 8
+    signed = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros_like(x), x), f"int{bits}")
+    flips = (signed >> (bits - 1)) | jnp.iinfo(signed.dtype).min
+    return lax.bitcast_convert_type(signed ^ flips, f"uint{bits}")
 
 
-def _digits(bits: int) -> _Digit:
-    """All digits from the top, stacked: those of the score's ``bits`` bits, then of 32."""
-    everything, nothing, rest = (0, 0), (16, 16), _DIGIT_BITS
-    score = [_Digit(True, s, (s, rest), nothing) for s in _shifts(bits)]
-    early = [_Digit(False, s, everything, (s, rest)) for s in _shifts(32)]
-    return _Digit(*(jnp.array(column) for column in zip(*score, *early, strict=True)))
-
-
-def _shifts(bits: int) -> range:
-    return range((bits - 1) // _DIGIT_BITS * _DIGIT_BITS, -1, -_DIGIT_BITS)
-
-
-def _kth_largest(arrays: Sequence[jax.Array], k: jax.Array, bits: int) -> _Key:
-    """The lowest of the ``k`` largest keys, or a lower one with no key between."""
-    digits = _digits(bits)
+def _kth_largest(arrays: Sequence[jax.Array], k: jax.Array) -> _Bounds:
+    """Bounds with ``at_low == k``, or with the k-th largest key alone between them."""
     size = sum(array.size for array in arrays)
-
-    def search(state: tuple[jax.Array, _Key, jax.Array, jax.Array]) -> Any:
-        index, prefix, rank, _ = state
-        digit = _Digit(*(column[index] for column in digits))
-        histogram, offset = jnp.zeros(_BINS, jnp.int32), 0
-        for array in arrays:
-            histogram = _add_histogram(
-                histogram, array, offset, prefix=prefix, digit=digit, bits=bits
-            )
-            offset += array.size
-        at_least = jnp.cumsum(histogram[::-1])[::-1]
-        bin_ = jnp.sum(at_least >= rank, dtype=jnp.int32) - 1
-        sharing = histogram[bin_]
-        rank = rank - (at_least[bin_] - sharing)
-        found = _Key(
-            *(jnp.left_shift(bin_.astype(w.dtype), digit.shift.astype(w.dtype)) for w in prefix)
-        )
-        prefix = _Key(
-            jnp.where(digit.in_score, prefix.score | found.score, prefix.score),
-            jnp.where(digit.in_score, prefix.early, prefix.early | found.early),
-        )
-        return index + 1, prefix, rank, sharing
-
-    def unfinished(state: tuple[jax.Array, _Key, jax.Array, jax.Array]) -> jax.Array:
-        index, _, rank, sharing = state
-        return (index < len(digits.shift)) & (rank < sharing)
-
-    zero = _Key(jnp.zeros((), jnp.uint64 if bits == 64 else jnp.uint32), jnp.uint32(0))
-    return lax.while_loop(unfinished, search, (jnp.int32(0), zero, k, jnp.int32(size)))[1]
+    if size < _SMALL or not alone():
+        return _search(_key, arrays, k, _all_keys(arrays, size))
+    sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
+    share = k.astype(jnp.float32) / size
+    error = jnp.sqrt(sample.size * share * (1 - share)) + 1
+    in_sample = jnp.clip((share * sample.size).astype(jnp.int32), 1, sample.size)
+    near = _search(_key, [sample], in_sample, _all_keys([sample], sample.size), enough=2 * error)
+    return _search(_key, arrays, k, _all_keys(arrays, size), first=_guess(near, in_sample, error))
 
 
-def _add_histogram(
-    histogram: jax.Array, array: jax.Array, offset: int, *, prefix: _Key, digit: _Digit, bits: int
-) -> jax.Array:
-    """``histogram`` plus counts of ``digit`` in the keys that share the prefix above it."""
-    chunk = min(_CHUNK, array.size)
+def _all_keys(arrays: Sequence[jax.Array], size: int) -> _Bounds:
+    unsigned = _key(arrays[0][..., :0]).dtype
+    # Room above for the pivots.
+    high = jnp.asarray(jnp.iinfo(unsigned).max - 2 * PIVOTS, unsigned)
+    return _Bounds(jnp.zeros((), unsigned), high, jnp.int32(size), jnp.int32(0))
 
-    def above(word: jax.Array, shifts: jax.Array) -> jax.Array:
-        shifts = shifts.astype(word.dtype)
-        return (word >> shifts[0]) >> shifts[1]
 
-    def bin_of(word: jax.Array) -> jax.Array:
-        return ((word >> digit.shift.astype(word.dtype)) & (_BINS - 1)).astype(jnp.int32)
+def _search(
+    keys: Keys,
+    arrays: Sequence[jax.Array],
+    k: jax.Array,
+    bounds: _Bounds,
+    *,
+    first: _Guess | None = None,
+    enough: jax.Array | None = None,
+) -> _Bounds:
+    """Narrows ``bounds`` until ``at_low == k``, or one key is between, or ``enough`` few are."""
 
-    def add(i: jax.Array, histogram: jax.Array) -> jax.Array:
-        # The last chunk reaches back over elements that were counted already.
-        start = jnp.minimum(i * chunk, array.size - chunk)
-        positions = start + jnp.arange(chunk, dtype=jnp.int32)
-        key = _keys(lax.dynamic_slice(array, (start,), (chunk,)), positions + offset, bits)
-        counted = (
-            (positions >= i * chunk)
-            & (above(key.score ^ prefix.score, digit.above_score) == 0)
-            & (above(key.early ^ prefix.early, digit.above_early) == 0)
-        )
-        bin_ = jnp.where(digit.in_score, bin_of(key.score), bin_of(key.early))
-        return histogram.at[jnp.where(counted, bin_, _BINS)].add(1, mode="drop")
+    def unfinished(state: tuple[_Bounds, Pivots]) -> jax.Array:
+        bounds, _ = state
+        between = (bounds.at_low - bounds.at_high).astype(jnp.float32)
+        going = (bounds.at_low != k) & (bounds.high - bounds.low > 1)
+        return going if enough is None else going & (between > enough)
 
-    return lax.fori_loop(0, -(-array.size // chunk), add, histogram)
+    def narrow(state: tuple[_Bounds, Pivots]) -> tuple[_Bounds, Pivots]:
+        before, pivots = state
+        after = _narrowed(before, k, pivots, counts_at_least(keys, arrays, pivots))
+        # Where keys turn out uneven, bounds a quarter as far apart are sure.
+        uneven = after.high - after.low > (before.high - before.low) >> 2
+        return after, _pivots(after, _guess(after, k), uneven)
+
+    if first is None:
+        start = _pivots(bounds, _guess(bounds, k), jnp.array(True))
+    else:
+        start = _pivots(bounds, first, jnp.array(False))
+    return lax.while_loop(unfinished, narrow, (bounds, start))[0]
+
+
+def _narrowed(bounds: _Bounds, k: jax.Array, pivots: Pivots, counts: jax.Array) -> _Bounds:
+    """The tightest bounds, given how many keys are as large as each pivot."""
+    keys = pivots.all()
+    enough = jnp.sum(counts >= k, dtype=jnp.int32)
+    below, above = jnp.maximum(enough - 1, 0), jnp.minimum(enough, PIVOTS - 1)
+    higher, lower = enough > 0, (enough < PIVOTS) & (keys[above] < bounds.high)
+    return _Bounds(
+        jnp.where(higher, keys[below], bounds.low),
+        jnp.where(lower, keys[above], bounds.high),
+        jnp.where(higher, counts[below], bounds.at_low),
+        jnp.where(lower, counts[above], bounds.at_high),
+    )
+
+
+def _guess(bounds: _Bounds, k: jax.Array, error: jax.Array | None = None) -> _Guess:
+    """Where the k-th key is if keys are even between the bounds, by chance ``error`` keys off."""
+    between = (bounds.at_low - bounds.at_high).astype(jnp.float32)
+    above = (bounds.at_low - k).astype(jnp.float32)
+    if error is None:
+        # That of a binomial number, and a little for unevenness.
+        error = jnp.sqrt(above * (1 - above / between)) + 0.01 * between + 1
+    width = (bounds.high - bounds.low).astype(jnp.float32)
+    share = jnp.clip(above / between, 0, 0.999)
+    key = bounds.low + (share * width).astype(bounds.low.dtype)
+    return _Guess(key, error * (width / between))
+
+
+def _pivots(bounds: _Bounds, guess: _Guess, evenly: jax.Array) -> Pivots:
+    """The first of eight pivots between the bounds, and log2 of their distance.
+
+    They lie one error apart around the guess, or if ``evenly`` as far apart as there is room.
+    """
+    unsigned = bounds.low.dtype
+    width = bounds.high - bounds.low
+    gaps = PIVOTS - 1
+    room = jnp.floor(jnp.log2(jnp.maximum(width.astype(jnp.float32) - 2, gaps) / gaps))
+    needed = jnp.ceil(jnp.log2(jnp.maximum(guess.error, 1)))
+    shift = jnp.where(evenly, room, jnp.minimum(needed, room)).astype(unsigned)
+    span = jnp.asarray(gaps, unsigned) << shift
+    center = jnp.where(evenly, bounds.low + (width >> 1), guess.key)
+    highest = jnp.where(width > span + 1, bounds.high - 1 - span, bounds.low + 1)
+    base = center - jnp.minimum(span >> 1, center)
+    return Pivots(jnp.clip(base, bounds.low + 1, highest), shift)
 
 
 global_top_k = Selection(

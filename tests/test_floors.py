@@ -15,6 +15,7 @@ FLOORS = [
         "paths",
         "checks",
         "schedules",
+        "counting",
         "selection",
         "scaled",
         "convolution",
