@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 import synflow_jax as sf
 from benchmarks import torch_pruning
+from benchmarks.data_scores import Method
 from benchmarks.measure import figure
 from benchmarks.networks import Made, Network, images, make, with_mask
 from benchmarks.table import Reach, Row
@@ -15,8 +16,9 @@ from benchmarks.torch_networks import masked_layers, torch_network
 COMPRESSION = 10.0
 
 
-def synflow_agrees(case: str, network: Network, rounds: int) -> list[Row]:
-    """The masks after several rounds."""
+def synflow_agrees(case: str, runs: int, *, network: Network, rounds: int) -> list[Row]:
+    """The masks after several rounds; ``runs`` would all say the same."""
+    del runs
     with jax.enable_x64(True):
         made = make(network, dtype=jnp.float64)
         ours = sf.synflow(made.apply_fn, made.inputs)
@@ -25,23 +27,18 @@ def synflow_agrees(case: str, network: Network, rounds: int) -> list[Row]:
     return [_row(case, f"SynFlow, {network.name}, {rounds} rounds", differing, made.weights)]
 
 
-def data_scores_agree(case: str, network: Network, count: int) -> list[Row]:
-    """The masks of one round of SNIP and of GraSP on ``count`` images."""
+def data_score_agrees(
+    case: str, runs: int, *, method: Method, network: Network, count: int
+) -> list[Row]:
+    """The masks of one round on ``count`` images; ``runs`` would all say the same."""
+    del runs
     with jax.enable_x64(True):
         made = make(network, dtype=jnp.float64)
         batch = images(network, count, jnp.float64)
-        tensors = torch_pruning.batch_tensors(batch)
-        loss = sf.cross_entropy(made.apply_fn)
-        flat_loss = sf.cross_entropy(made.apply_fn, temperature=torch_pruning.TEMPERATURE)
-        methods = {
-            "SNIP": (sf.snip(loss), torch_pruning.snip(*tensors)),
-            "GraSP": (sf.grasp(flat_loss), torch_pruning.grasp(*tensors)),
-        }
-        rows = []
-        for name, sides in methods.items():
-            differing = differing_weights(made, *sides, rounds=1, batch=batch)
-            rows.append(_row(case, f"{name}, {network.name}", differing, made.weights))
-    return rows
+        ours = method.ours(sf.cross_entropy(made.apply_fn, method.temperature))
+        theirs = method.theirs(*torch_pruning.batch_tensors(batch))
+        differing = differing_weights(made, ours, theirs, rounds=1, batch=batch)
+    return [_row(case, f"{method.title}, {network.name}", differing, made.weights)]
 
 
 def differing_weights(

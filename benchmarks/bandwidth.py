@@ -40,7 +40,7 @@ class Bandwidth(NamedTuple):
 
 
 def bandwidth(size: int = SIZE, runs: int = RUNS) -> Bandwidth:
-    """By compiled JAX, and on a CPU also by NumPy with a thread for each core; the better counts."""
+    """By compiled JAX, and on a CPU also by NumPy with a thread a core; the better one counts."""
     reads, writes = [_jax_read(size)], [_jax_write(size)]
     if jax.default_backend() == "cpu":
         reads.append(_numpy(np.max, size))

@@ -60,7 +60,7 @@ def alternate(
     for name in names:
         seconds(sides[name])
     times: dict[str, list[float]] = {name: [] for name in names}
-    for run in tqdm(range(runs), desc=title, leave=False):
+    for run in tqdm(range(runs), desc=title, leave=False, disable=None):
         for name in names if run % 2 else reversed(names):
             time.sleep(PAUSE)
             times[name].append(seconds(sides[name]))

@@ -51,9 +51,7 @@ def make(network: Network, *, seed: int = 0, dtype: Any = jnp.float32) -> Made:
     return Made(model, apply_fn, params, jnp.ones((1, *network.shape), dtype), weights)
 
 
-def images(
-    network: Network, count: int, dtype: Any = jnp.float32
-) -> tuple[jax.Array, jax.Array]:
+def images(network: Network, count: int, dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
     """Random images and labels, which take as long as any others."""
     inputs = jax.random.normal(jax.random.key(1), (count, *network.shape), dtype)
     return inputs, jax.random.randint(jax.random.key(2), (count,), 0, network.classes)

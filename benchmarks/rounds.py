@@ -12,19 +12,27 @@ from benchmarks.networks import Network, make
 from benchmarks.table import Reach, Row
 
 COMPRESSION = 100.0
-FLOOR = Reach(2.5)
 
 
 class Pruning(NamedTuple):
-    """Rounds of one timed call of each side, and how many times as fast ours should be."""
+    """Rounds of one timed call of each side, and what the figures should come to.
+
+    Attributes:
+        network: what is pruned.
+        rounds: of ours in a call.
+        torch_rounds: of PyTorch's, which a call of fewer times as well.
+        reach: how many times as fast ours should be; or, alone, milliseconds.
+        floor_reach: how many times the memory floor ours may take.
+    """
 
     network: Network
     rounds: int
-    torch_rounds: int
-    reach: Reach | None
+    torch_rounds: int = 0
+    reach: Reach | None = None
+    floor_reach: Reach | None = None
 
 
-def against_torch(case: str, title: str, pruning: Pruning, runs: int) -> list[Row]:
+def against_torch(case: str, runs: int, *, title: str, pruning: Pruning) -> list[Row]:
     """Milliseconds a round of both sides, and ours over the memory floor."""
     from benchmarks import torch_pruning
     from benchmarks.torch_networks import torch_network
@@ -51,10 +59,12 @@ def against_torch(case: str, title: str, pruning: Pruning, runs: int) -> list[Ro
         details["PyTorch's scores"] = "overflow in float32"
     what = f"{title}, a round of {pruning.rounds}"
     row = Row(case, what, figures, "times as fast", pruning.reach, details)
-    return [row, over_floor(case, title, ms, made.weights)]
+    return [row, over_floor(case, ms, made.weights, title=title, reach=pruning.floor_reach)]
 
 
-def over_floor(case: str, title: str, ms: list[float], weights: int) -> Row:
+def over_floor(
+    case: str, ms: list[float], weights: int, *, title: str, reach: Reach | None
+) -> Row:
     """How many times as long as its bytes take to move once."""
     measured = bandwidth()
     floor = 1e3 * measured.floor(weights)
@@ -64,10 +74,10 @@ def over_floor(case: str, title: str, ms: list[float], weights: int) -> Row:
         "over the floor": figure([each / floor for each in ms], "x"),
     }
     what = f"{title}, a round over the memory floor"
-    return Row(case, what, figures, "over the floor", FLOOR, {"memory": str(measured)})
+    return Row(case, what, figures, "over the floor", reach, {"memory": str(measured)})
 
 
-def alone(case: str, title: str, pruning: Pruning, runs: int) -> list[Row]:
+def alone(case: str, runs: int, *, title: str, pruning: Pruning) -> list[Row]:
     """All rounds on the device, and what fraction of its memory's speed that is."""
     made = make(pruning.network)
     score_fn = sf.synflow(made.apply_fn, made.inputs)

@@ -1,9 +1,11 @@
 """Rows of measurements as a Markdown table and as JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from benchmarks.measure import Figure, number
+
+HEADER = "| what | measured | result | reach |\n|---|---|---|---|"
 
 
 class Reach(NamedTuple):
@@ -14,6 +16,11 @@ class Reach(NamedTuple):
 
     def met(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound
+
+
+def at_least(bound: float) -> Reach:
+    """What the result should not be below."""
+    return Reach(bound, at_least=True)
 
 
 class Row(NamedTuple):
@@ -36,10 +43,8 @@ class Row(NamedTuple):
     details: Mapping[str, Any] = {}
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The table, a header first."""
-    header = ["| what | measured | result | reach |", "|---|---|---|---|"]
-    return "\n".join([*header, *(_line(row) for row in rows)])
+Part = Callable[[str, int], list[Row]]
+"""A measurement: ``part(case, runs) -> rows``."""
 
 
 def as_json(row: Row) -> dict[str, Any]:
@@ -55,11 +60,13 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
+    """A row of the table."""
     result = row.figures[row.result]
     measured = [f"{name} {each}" for name, each in row.figures.items() if name != row.result]
     measured += [f"{name}: {value}" for name, value in row.details.items()]
-    return _cells([row.what, "; ".join(measured), str(result), _reach(row.reach, result)])
+    cells = row.what, "; ".join(measured), str(result), _reach(row.reach, result)
+    return f"| {' | '.join(cells)} |"
 
 
 def _reach(reach: Reach | None, result: Figure) -> str:
@@ -68,7 +75,3 @@ def _reach(reach: Reach | None, result: Figure) -> str:
     sign = "at least" if reach.at_least else "at most"
     missed = "" if reach.met(result.median) else ", missed"
     return f"{sign} {number(reach.bound)} {result.unit}{missed}"
-
-
-def _cells(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

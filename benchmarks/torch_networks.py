@@ -1,10 +1,13 @@
-"""A network of the zoo in PyTorch, with the same weights, and a mask in each layer."""
+"""A network of the zoo in PyTorch, with the same weights, and a mask in each layer.
+
+Layers and models of Flax are told by their attributes, those of PyTorch are of type Any, since
+PyTorch is an extra.
+"""
 
 from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
-from flax import nnx
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
@@ -12,7 +15,7 @@ from torch.nn import functional  # pyright: ignore[reportMissingImports]
 class MaskedConv(nn.Module):
     """A convolution whose weight, OIHW, is multiplied by a mask of its shape."""
 
-    def __init__(self, layer: nnx.Conv):
+    def __init__(self, layer: Any):
         super().__init__()
         self.weight = parameter(np.transpose(np.asarray(layer.kernel[...]), (3, 2, 0, 1)))
         self.bias = None if layer.bias is None else parameter(layer.bias[...])
@@ -27,7 +30,7 @@ class MaskedConv(nn.Module):
 class MaskedDense(nn.Module):
     """A dense layer whose weight, (out, in), is multiplied by a mask of its shape."""
 
-    def __init__(self, layer: nnx.Linear, feature_map: tuple[int, int, int] | None = None):
+    def __init__(self, layer: Any, feature_map: tuple[int, int, int] | None = None):
         """``feature_map``: height, width and channels of what the layer is fed, flattened."""
         super().__init__()
         kernel = np.asarray(layer.kernel[...])
@@ -107,12 +110,12 @@ def residual_block(block: Any) -> Residual:
     return Residual(nn.Sequential(*body), shortcut)
 
 
-def conv_and_norm(conv: nnx.Conv, norm: nnx.BatchNorm) -> list[Any]:
+def conv_and_norm(conv: Any, norm: Any) -> list[Any]:
     """A convolution and the BatchNorm behind it."""
     return [MaskedConv(conv), batch_norm(norm)]
 
 
-def batch_norm(layer: nnx.BatchNorm) -> Any:
+def batch_norm(layer: Any) -> Any:
     """BatchNorm with the same parameters and running statistics."""
     made = nn.BatchNorm2d(layer.num_features, eps=layer.epsilon)
     made.weight, made.bias = parameter(layer.scale[...]), parameter(layer.bias[...])

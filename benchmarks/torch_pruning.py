@@ -87,7 +87,7 @@ def grasp(inputs: Any, labels: Any) -> Scores:
         weights = [layer.weight for layer in layers]
         loss = functional.cross_entropy(network(inputs) / TEMPERATURE, labels)
         gradients = torch.autograd.grad(loss, weights, create_graph=True)
-        inner = sum((g.detach() * g).sum() for g in gradients)
+        inner = torch.stack([(g.detach() * g).sum() for g in gradients]).sum()
         products = torch.autograd.grad(inner, weights)
         return [w.detach() * h for w, h in zip(weights, products, strict=True)]
 
