@@ -42,9 +42,13 @@ FULL: Mapping[str, tuple[Part, ...]] = {
     "resnet18": (
         against_torch("ResNet-18 / Tiny-ImageNet", Pruning(RESNET18, 100, 5, at_least(12), FLOOR)),
     ),
-    "resnet20": (against_torch("ResNet-20 / CIFAR-10", Pruning(RESNET20, 100, 100, at_least(8), FLOOR)),),
+    "resnet20": (
+        against_torch("ResNet-20 / CIFAR-10", Pruning(RESNET20, 100, 100, at_least(8), FLOOR)),
+    ),
     "vgg19": (against_torch("VGG-19 / ImageNet", Pruning(VGG19, 5, 2, at_least(8), FLOOR)),),
-    "resnet50": (against_torch("ResNet-50 / ImageNet", Pruning(RESNET50, 10, 3, at_least(8), FLOOR)),),
+    "resnet50": (
+        against_torch("ResNet-50 / ImageNet", Pruning(RESNET50, 10, 3, at_least(8), FLOOR)),
+    ),
     "kth": (
         partial(
             selection.against_partition, network=VGG16, reach=Reach(10), reach_ratio=Reach(0.6)
@@ -89,20 +93,18 @@ QUICK: Mapping[str, tuple[Part, ...]] = {
     "masks": (
         partial(agreement.synflow_agrees, network=VGG11, rounds=3),
         partial(agreement.synflow_agrees, network=RESNET20, rounds=3),
-        partial(agreement.data_score_agrees, method=SNIP, network=SMALL, count=20),
-        partial(agreement.data_score_agrees, method=GRASP, network=SMALL, count=20),
+        partial(agreement.data_score_agrees, method=SNIP, network=SMALL, count=4),
+        partial(agreement.data_score_agrees, method=GRASP, network=SMALL, count=4),
     ),
-    "rounds": (
-        against_torch("Two convolutions", Pruning(SMALL, 3, 3)),
-    ),
+    "rounds": (against_torch("Two convolutions", Pruning(SMALL, 3, 3)),),
     "kth": (partial(selection.against_partition, network=SMALL),),
     "memory": (partial(peak_memory.beyond_inputs, network=SMALL, rounds=3),),
-    "first-call": (partial(first_calls, network=SMALL, rounds=3),),
+    "first-call": (partial(first_calls, network=SMALL, rounds=3, processes=1),),
     "sweep": (
         partial(sweeps.against_loop, network=SMALL, compressions=[1.0, 10.0], seeds=2, rounds=3),
     ),
-    "snip": (partial(data_scores.against_torch, method=SNIP, network=SMALL, count=20),),
-    "grasp": (partial(data_scores.against_torch, method=GRASP, network=SMALL, count=20),),
+    "snip": (partial(data_scores.against_torch, method=SNIP, network=SMALL, count=4),),
+    "grasp": (partial(data_scores.against_torch, method=GRASP, network=SMALL, count=4),),
     "training": (partial(against_bare_optimizer, name=SMALL.name, batch=20, steps=2),),
 }
 """The same on small networks, to see that everything works; the times say little."""

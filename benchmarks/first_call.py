@@ -17,11 +17,22 @@ from benchmarks.table import Reach, Row
 
 
 def first_calls(
-    case: str, runs: int, *, network: Network, rounds: int, reach: Reach | None = None
+    case: str,
+    runs: int,
+    *,
+    network: Network,
+    rounds: int,
+    processes: int | None = None,
+    reach: Reach | None = None,
 ) -> list[Row]:
-    """Seconds that the first call takes longer than the second, which compiles nothing."""
+    """Seconds that the first call takes longer than the second, which compiles nothing.
+
+    There are as many processes as ``runs`` unless ``processes`` says otherwise.
+    """
     arguments = (network.name, str(network.classes), str(rounds))
-    answers = [in_fresh_process("benchmarks.first_call", *arguments) for _ in range(runs)]
+    answers = [
+        in_fresh_process("benchmarks.first_call", *arguments) for _ in range(processes or runs)
+    ]
     compiling = figure([each["first"] - each["second"] for each in answers], "s")
     again = figure([each["compiled_again"] for each in answers], "compilations")
     return [

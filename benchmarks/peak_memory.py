@@ -23,7 +23,9 @@ RESET = Path("/proc/self/clear_refs")
 """Linux: writing 5 sets the highest memory so far to the present one."""
 
 
-def beyond_inputs(case: str, runs: int, *, network: Network, rounds: int, reach: Reach | None = None) -> list[Row]:
+def beyond_inputs(
+    case: str, runs: int, *, network: Network, rounds: int, reach: Reach | None = None
+) -> list[Row]:
     """Bytes a weight, as compiled and as the process grew; ``runs`` would all say the same."""
     del runs
     arguments = (network.name, str(network.classes), str(network.shape[0]), str(rounds))

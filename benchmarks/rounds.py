@@ -62,9 +62,7 @@ def against_torch(case: str, runs: int, *, title: str, pruning: Pruning) -> list
     return [row, over_floor(case, ms, made.weights, title=title, reach=pruning.floor_reach)]
 
 
-def over_floor(
-    case: str, ms: list[float], weights: int, *, title: str, reach: Reach | None
-) -> Row:
+def over_floor(case: str, ms: list[float], weights: int, *, title: str, reach: Reach | None) -> Row:
     """How many times as long as its bytes take to move once."""
     measured = bandwidth()
     floor = 1e3 * measured.floor(weights)

@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--quick", action="store_true", help="small networks, few rounds")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these cases alone")
-    parser.add_argument("--runs", type=int, default=FEWEST_RUNS, help="timed runs of each side, at least 5")
+    parser.add_argument(
+        "--runs", type=int, default=FEWEST_RUNS, help="timed runs of each side, at least 5"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     options = parser.parse_args(arguments)
     if options.runs < FEWEST_RUNS:
