@@ -60,12 +60,16 @@ def cut(layers: list[Any], scores: list[Any], count: int) -> None:
         layer.mask.copy_(score > threshold)
 
 
-def synflow(inputs: Any) -> Scores:
-    """``|w| dR/d|w|`` with R the sum of the outputs of the network in absolute value."""
+def synflow(inputs: Any, scale: float = 1.0) -> Scores:
+    """``|w| dR/d|w|`` with R the sum of the outputs of the network in absolute value.
+
+    ``scale`` multiplies the inputs and R. Without biases, as in a new network, it changes no order
+    of the scores, and a small one keeps a deep network's within float32.
+    """
 
     def scores(network: Any) -> list[Any]:
         with magnitudes(network):
-            return weight_times_gradient(network, network(inputs).sum())
+            return weight_times_gradient(network, scale * network(scale * inputs).sum())
 
     return scores
 
