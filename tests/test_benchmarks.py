@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import gpu_cases
 from benchmarks.bandwidth import Bandwidth
 from benchmarks.measure import figure, ratio
 from benchmarks.networks import Network, images, make
@@ -102,6 +103,20 @@ def test_quick_run_prints_a_table_and_writes_a_file(tmp_path: Path) -> None:
     for row in content["rows"]:
         for each in row["figures"].values():
             assert 0 < each["lowest"] <= each["median"] <= each["highest"]
+
+
+def test_cases_of_a_gpu_run_without_pytorch() -> None:
+    """The same code on a CPU: all rounds, their share of the bandwidth, and the k-th score."""
+    rows = [
+        row for name, parts in gpu_cases.QUICK.items() for part in parts for row in part(name, 5)
+    ]
+    assert [(row.case, row.result) for row in rows] == [
+        ("rounds", "synflow_jax"),
+        ("rounds", "fraction of memory bandwidth"),
+        ("kth", "synflow_jax"),
+        ("kth", "of np.partition's time"),
+    ]
+    assert 0 < rows[1].figures[rows[1].result].highest < 1
 
 
 @pytest.mark.slow
