@@ -28,7 +28,6 @@ from experiments.training import (
     split_network,
     train_step,
 )
-from synflow_jax import models
 
 MODELS = ("lottery/resnet20", "lottery/vgg16-bn")
 COMPRESSION = 10.0
@@ -81,7 +80,7 @@ def sides(name: str, batch: int) -> tuple[Setup, TrainState, TrainState]:
 
     Both start with the same weights, since the speed of arithmetic may depend on zeros.
     """
-    model = models.create(name, num_classes=10, input_shape=(32, 32, 3), rngs=nnx.Rngs(0))
+    model = sf.models.create(name, num_classes=10, input_shape=(32, 32, 3), rngs=nnx.Rngs(0))
     graph, network = split_network(model)
     setup = Setup(graph, sgd(PRESETS["cifar-vgg"], 390), lambda x, _: x, lambda x: x, batch)
     mask, _ = sf.prune(sf.magnitude(), network.params, COMPRESSION, rounds=1)

@@ -30,6 +30,7 @@ FLOORS = [
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
+OUTSIDE = [path for name in ("experiments", "benchmarks") for path in (ROOT / name).rglob("*.py")]
 
 
 def imported(path: Path) -> set[str]:
@@ -58,12 +59,12 @@ def test_imports_go_down(path: Path) -> None:
 
 
 def test_no_private_jax() -> None:
-    for path in [*FILES, *(ROOT / "experiments").rglob("*.py")]:
+    for path in [*FILES, *OUTSIDE]:
         assert "jax._src" not in path.read_text(), path
 
 
-def test_experiments_use_the_public_names() -> None:
-    for path in (ROOT / "experiments").rglob("*.py"):
+def test_experiments_and_benchmarks_use_the_public_names() -> None:
+    for path in OUTSIDE:
         for name in imported(path):
             assert name == "synflow_jax" or name.startswith("experiments"), f"{path}: {name}"
 

@@ -1,0 +1,62 @@
+"""SNIP and GraSP on a batch of images, against PyTorch eager."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import synflow_jax as sf
+from benchmarks import torch_pruning
+from benchmarks.measure import alternate, figure, ratio
+from benchmarks.networks import Network, images, make
+from benchmarks.table import Reach, Row
+from benchmarks.torch_networks import torch_network
+
+COMPRESSION = 10.0
+
+
+class Method(NamedTuple):
+    """A score that needs data, on both sides.
+
+    Attributes:
+        title: what a table calls it.
+        ours: from a loss.
+        theirs: from images and labels.
+        temperature: by which the loss divides the logits.
+    """
+
+    title: str
+    ours: Callable[..., sf.types.ScoreFn]
+    theirs: Callable[..., torch_pruning.Scores]
+    temperature: float
+
+
+SNIP = Method("SNIP", sf.snip, torch_pruning.snip, 1.0)
+GRASP = Method("GraSP", sf.grasp, torch_pruning.grasp, torch_pruning.TEMPERATURE)
+
+
+def against_torch(
+    case: str,
+    runs: int,
+    *,
+    method: Method,
+    network: Network,
+    count: int,
+    reach: Reach | None = None,
+) -> list[Row]:
+    """Seconds of one round on ``count`` images."""
+    torch_pruning.use_all_cores()
+    made, batch = make(network), images(network, count)
+    ours = method.ours(sf.cross_entropy(made.apply_fn, method.temperature))
+    theirs = method.theirs(*torch_pruning.batch_tensors(batch))
+    pruned = torch_network(made.model)
+    sides = {
+        "ours": lambda: sf.prune(ours, made.params, COMPRESSION, rounds=1, batch=batch),
+        "theirs": lambda: torch_pruning.prune(pruned, theirs, COMPRESSION, 1),
+    }
+    times = alternate(sides, runs, title=case)
+    figures = {
+        "synflow_jax": figure(times["ours"], "s"),
+        "PyTorch": figure(times["theirs"], "s"),
+        "times as fast": ratio(times["theirs"], times["ours"]),
+    }
+    what = f"{method.title} on {count:,} images, {network.name}"
+    return [Row(case, what, figures, "times as fast", reach)]

@@ -1,0 +1,180 @@
+"""The benchmark: both sides prune alike, and the table and the file hold what was measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks import gpu_cases
+from benchmarks.bandwidth import Bandwidth
+from benchmarks.measure import figure, ratio
+from benchmarks.networks import Network, images, make
+from benchmarks.table import Reach, Row, as_json, at_least, line
+
+ROOT = Path(__file__).parents[1]
+PLAIN = Network("default/conv", 10, (8, 8, 3))
+NETWORKS = [
+    PLAIN,
+    Network("lottery/vgg11-bn", 10, (16, 16, 3)),
+    Network("lottery/resnet20", 10, (8, 8, 3)),
+    pytest.param(Network("tinyimagenet/vgg11", 10, (64, 64, 3)), marks=pytest.mark.slow),
+    pytest.param(Network("imagenet/resnet50", 10, (32, 32, 3)), marks=pytest.mark.slow),
+]
+pytestmark = pytest.mark.usefixtures("others_promote")
+
+
+def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.run", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_networks_compute_the_same(network: Network) -> None:
+    pytest.importorskip("torch")
+    from benchmarks.torch_networks import torch_network
+    from benchmarks.torch_pruning import image_tensor
+
+    with jax.enable_x64(True):
+        made = make(network, dtype=jnp.float64)
+        inputs, _ = images(network, 3, jnp.float64)
+        expected = made.apply_fn(made.params, inputs)
+    outputs = torch_network(made.model)(image_tensor(inputs)).detach().numpy()
+    np.testing.assert_allclose(outputs, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_synflow_prunes_the_same_weights(network: Network) -> None:
+    pytest.importorskip("torch")
+    from benchmarks.agreement import synflow_agrees
+
+    (row,) = synflow_agrees("masks", 1, network=network, rounds=4)
+    assert row.figures[row.result].highest == 0
+
+
+@pytest.mark.parametrize("method", ["SNIP", "GRASP"])
+def test_scores_on_data_prune_the_same_weights(method: str) -> None:
+    pytest.importorskip("torch")
+    from benchmarks import data_scores
+    from benchmarks.agreement import data_score_agrees
+
+    (row,) = data_score_agrees(
+        "masks", 1, method=getattr(data_scores, method), network=PLAIN, count=5
+    )
+    assert row.figures[row.result].highest == 0
+
+
+def test_differing_weights_are_counted() -> None:
+    """Two scores that agree in nothing: the check is able to fail."""
+    pytest.importorskip("torch")
+    import synflow_jax as sf
+    from benchmarks import torch_pruning
+    from benchmarks.agreement import COMPRESSION, differing_weights
+
+    with jax.enable_x64(True):
+        made = make(PLAIN, dtype=jnp.float64)
+        theirs = torch_pruning.synflow(torch_pruning.image_tensor(made.inputs))
+
+        def lowest(params, mask, batch, key):
+            scores = sf.synflow(made.apply_fn, made.inputs)(params, mask, batch, key)
+            return jax.tree.map(jnp.negative, scores)
+
+        differing = differing_weights(made, lowest, theirs, rounds=1)
+    kept = made.weights - np.floor((1 - 1 / COMPRESSION) * made.weights)
+    assert differing == 2 * kept
+
+
+def test_quick_run_prints_a_table_and_writes_a_file(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    file = tmp_path / "figures.json"
+    done = benchmark("--quick", "--only", "kth", "rounds", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    table = [text for text in done.stdout.splitlines() if text.startswith("|")]
+    assert {text.count("|") for text in table} == {5}
+    content = json.loads(file.read_text())
+    assert content["machine"]["versions"]["torch"]
+    assert content["machine"]["cores"] >= 1
+    assert [row["case"] for row in content["rows"]] == ["kth"] * 2 + ["rounds"] * 2
+    assert all(row["what"] in text for row, text in zip(content["rows"], table[2:], strict=True))
+    for row in content["rows"]:
+        for each in row["figures"].values():
+            assert 0 < each["lowest"] <= each["median"] <= each["highest"]
+
+
+def test_cases_of_a_gpu_run_without_pytorch() -> None:
+    """The same code on a CPU: all rounds, their share of the bandwidth, and the k-th score."""
+    rows = [
+        row for name, parts in gpu_cases.QUICK.items() for part in parts for row in part(name, 5)
+    ]
+    assert [(row.case, row.result) for row in rows] == [
+        ("rounds", "synflow_jax"),
+        ("rounds", "fraction of memory bandwidth"),
+        ("kth", "synflow_jax"),
+        ("kth", "of np.partition's time"),
+    ]
+    assert 0 < rows[1].figures[rows[1].result].highest < 1
+
+
+@pytest.mark.slow
+def test_all_quick_cases_run(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    file = tmp_path / "figures.json"
+    done = benchmark("--quick", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    rows = {row["what"]: row for row in json.loads(file.read_text())["rows"]}
+    judged = {what: row["reached"] for what, row in rows.items() if row["reach"]}
+    assert len(judged) == 6
+    assert all(judged.values()), judged
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU")
+def test_without_a_gpu_nothing_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = benchmark("--device", "gpu", "--json", str(file))
+    assert done.returncode == 2
+    assert "no GPU" in done.stderr
+    assert done.stdout == ""
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--runs", "4"), "--runs must be >= 5, got 4"),
+        (("--device", "tpu"), "invalid choice: 'tpu'"),
+    ],
+)
+def test_refused(arguments: tuple[str, ...], message: str) -> None:
+    done = benchmark(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_unknown_case_is_refused() -> None:
+    pytest.importorskip("torch")
+    done = benchmark("--quick", "--only", "rounds", "vgg99")
+    assert done.returncode == 2
+    assert "no case is called vgg99; there are masks, rounds" in done.stderr
+
+
+def test_figures_and_rows() -> None:
+    slow, fast = [0.02, 0.03, 0.01], [0.01, 0.01, 0.01]
+    assert ratio(slow, fast).median == pytest.approx(2)
+    figures = {"both": figure([1.5, 3.25, 2.0], "ms"), "times as fast": ratio(slow, fast)}
+    row = Row("rounds", "A round", figures, "times as fast", at_least(12), {"weights": "1,000"})
+    assert line(row) == (
+        "| A round | both 2 ms (1.5 to 3.25); weights: 1,000 | 2 x (1 to 3) "
+        "| at least 12 x, missed |"
+    )
+    assert as_json(row)["reached"] is False
+    assert as_json(row._replace(reach=Reach(2.5)))["reached"] is True
+    assert as_json(row._replace(reach=None))["reached"] is None
+
+
+def test_memory_floor() -> None:
+    """A thousand weights: 8,000 bytes read, 4,000 of scores and 1,000 of the mask written."""
+    assert Bandwidth(read=8e3, write=5e3).floor(1000) == pytest.approx(2.0)
