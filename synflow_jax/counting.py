@@ -28,7 +28,7 @@ class Pivots(NamedTuple):
 
 
 # Eight counts of 4 bits in an integer: each holds up to 15, then they are moved to 16 bits.
-_BITS, _BLOCKS = 4, 15
+_BITS, _BLOCKS, _TOGETHER = 4, 15, 3
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 _BLOCK, _PARTS = 2**16, 16
 
@@ -66,7 +66,8 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
         for array in arrays:
             packed = _add_packed(packed, keys, array, first, pivots)
             first += array.size
-        return jnp.cumsum(_unpacked(packed)[::-1], dtype=jnp.int32)[::-1]
+        exactly = _unpacked(packed)
+        return jnp.stack([jnp.sum(exactly[i:], dtype=jnp.int32) for i in range(PIVOTS)])
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
     arrays, pivots = lax.optimization_barrier((arrays, pivots))
@@ -103,7 +104,7 @@ def _add_packed(
     blocks = -(-size // length)
     array = jnp.pad(array, (0, max(0, length - size)))
 
-    def add_block(i: jax.Array, counts: jax.Array) -> jax.Array:
+    def ones(i: jax.Array) -> jax.Array:
         # The last block reaches back over elements that were counted already.
         start = jnp.minimum(i * length, array.size - length)
         position = start + lax.iota(jnp.int32, length)
@@ -111,16 +112,21 @@ def _add_packed(
         if size < length:
             new &= position < size
         key = keys(lax.dynamic_slice(array, (start,), (length,)), first + position)
-        interval = jnp.minimum(
-            (key - pivots.base) >> pivots.shift, jnp.asarray(PIVOTS - 1, key.dtype)
-        )
+        interval = (key - pivots.base) >> pivots.shift
+        interval = jnp.minimum(interval, jnp.asarray(PIVOTS - 1, key.dtype))
         one = jnp.uint32(1) << (interval.astype(jnp.uint32) * _BITS)
-        return counts + jnp.where((key >= pivots.base) & new, one, jnp.uint32(0))
+        return jnp.where((key >= pivots.base) & new, one, jnp.uint32(0))
+
+    def add_blocks(i: jax.Array, counts: jax.Array) -> jax.Array:
+        for j in range(_TOGETHER):
+            counts += ones(i * _TOGETHER + j)
+        return counts
 
     def add_group(group: jax.Array, packed: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        end = jnp.minimum((group + 1) * _BLOCKS, blocks)
+        groups = _BLOCKS // _TOGETHER
+        end = jnp.minimum((group + 1) * groups, -(-blocks // _TOGETHER))
         start = jnp.zeros(length, jnp.uint32)
-        counts = lax.fori_loop(group * _BLOCKS, end, add_block, start)
+        counts = lax.fori_loop(group * groups, end, add_blocks, start)
         return tuple(
             wide + ((counts >> (_BITS * i)) & jnp.uint32(0x000F000F))
             for i, wide in enumerate(packed)
@@ -133,13 +139,29 @@ def _unpacked(packed: tuple[jax.Array, ...]) -> jax.Array:
     """The sums over a block for each interval, int32 of shape ``(8,)``."""
     length = packed[0].size // _PARTS
 
-    def add_part(i: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
-        parts = [lax.dynamic_slice(wide, (i * length,), (length,)) for wide in packed]
-        halves = [part & 0xFFFF for part in parts] + [part >> 16 for part in parts]
-        return [s + half.astype(jnp.int32) for s, half in zip(sums, halves, strict=True)]
+    # A loop of two rounds: what it returns is reduced on its own, which is vectorized.
+    def add_half(half: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
+        for part in range(_PARTS // 2):
+            start = (half * (_PARTS // 2) + part) * length
+            parts = [lax.dynamic_slice(wide, (start,), (length,)) for wide in packed]
+            narrow = [each & 0xFFFF for each in parts] + [each >> 16 for each in parts]
+            sums = [s + each.astype(jnp.int32) for s, each in zip(sums, narrow, strict=True)]
+        return sums
 
-    sums = lax.fori_loop(0, _PARTS, add_part, [jnp.zeros(length, jnp.int32)] * PIVOTS)
+    sums = lax.fori_loop(0, 2, add_half, [jnp.zeros(length, jnp.int32)] * PIVOTS)
     return jnp.stack([jnp.sum(s, dtype=jnp.int32) for s in sums])
+
+
+def largest(x: jax.Array) -> jax.Array:
+    """The largest element of floating-point ``x``, -inf if there is none."""
+
+    def by_reduction(x: jax.Array) -> jax.Array:
+        return jnp.max(x, initial=-jnp.inf)
+
+    def add_block(block: jax.Array, largest: jax.Array) -> jax.Array:
+        return jnp.maximum(largest, block)
+
+    return _by_blocks(x, by_reduction, add_block, jnp.full(_BLOCK, -jnp.inf, x.dtype))
 
 
 def count(flags: jax.Array) -> jax.Array:
@@ -148,17 +170,31 @@ def count(flags: jax.Array) -> jax.Array:
     def by_reduction(flags: jax.Array) -> jax.Array:
         return jnp.sum(flags, dtype=jnp.int32)
 
-    def by_blocks(flags: jax.Array) -> jax.Array:
-        blocks = flags.size // _BLOCK
-        rest = flags.reshape(-1)[blocks * _BLOCK :]
+    def add_block(block: jax.Array, counts: jax.Array) -> jax.Array:
+        return counts + block.astype(jnp.int32)
 
-        def add_block(i: jax.Array, counts: jax.Array) -> jax.Array:
-            block = lax.dynamic_slice(flags.reshape(-1), (i * _BLOCK,), (_BLOCK,))
-            return counts + block.astype(jnp.int32)
+    return _by_blocks(flags, by_reduction, add_block, jnp.zeros(_BLOCK, jnp.int32))
 
-        counts = lax.fori_loop(0, blocks, add_block, jnp.zeros(_BLOCK, jnp.int32))
-        return jnp.sum(counts, dtype=jnp.int32) + by_reduction(rest)
 
-    if not alone() or flags.size < _BLOCK:
-        return by_reduction(flags)
-    return lax.platform_dependent(flags, cpu=by_blocks, default=by_reduction)
+def _by_blocks(
+    x: jax.Array,
+    reduce: Callable[[jax.Array], jax.Array],
+    add_block: Callable[[jax.Array, jax.Array], jax.Array],
+    start: jax.Array,
+) -> jax.Array:
+    """``reduce(x)``, on a CPU of what ``add_block(block, state)`` makes of all blocks and start."""
+
+    def by_blocks(x: jax.Array) -> jax.Array:
+        flat, blocks = x.reshape(-1), x.size // _BLOCK
+
+        def step(i: jax.Array, state: jax.Array) -> jax.Array:
+            return add_block(lax.dynamic_slice(flat, (i * _BLOCK,), (_BLOCK,)), state)
+
+        whole = lax.fori_loop(0, blocks, step, start)
+        return reduce(
+            jnp.stack([reduce(whole), reduce(flat[blocks * _BLOCK :]).astype(whole.dtype)])
+        )
+
+    if not alone() or x.size < _BLOCK:
+        return reduce(x)
+    return lax.platform_dependent(x, cpu=by_blocks, default=reduce)

@@ -14,7 +14,7 @@ from synflow_jax.checks import (
     check_rounds,
     check_scalars,
 )
-from synflow_jax.counting import count
+from synflow_jax.counting import count, largest
 from synflow_jax.masks import full_mask, is_kernel, prunable_leaves
 from synflow_jax.paths import named_leaves
 from synflow_jax.schedules import exponential
@@ -140,11 +140,12 @@ def prune_rounds(
         scores = score_fn(params, with_layers(layers), batch, round_key)
         check_scores(scores, params)
         scored = list(zip(layers, of_prunable(scores), strict=True))
-        finite = [count(m & ~jnp.isfinite(s)) == 0 for m, s in scored]
-        candidates = [jnp.where(m, s, -jnp.inf) for m, s in scored]
-        # Where an earlier mask keeps less of a group than the row asks for, -inf would fill up.
-        kept_scores = select.keep(candidates, to_keep)
-        layers = [m & keep for m, keep in zip(layers, kept_scores, strict=True)]
+        # What isn't finite becomes inf, so that the largest score tells of it.
+        candidates = [
+            jnp.where(m, jnp.where(jnp.isfinite(s), s, jnp.inf), -jnp.inf) for m, s in scored
+        ]
+        finite = [largest(each) < jnp.inf for each in candidates]
+        layers = select.keep(candidates, to_keep)
         kept = jnp.stack([count(m) for m in layers])
         return layers, History(jnp.sum(kept), kept, jnp.stack(finite))
 

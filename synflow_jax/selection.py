@@ -47,12 +47,12 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
 
     Args:
         scores: floating-point arrays of any shapes, ranked together; fewer than 2**31 scores in
-            all. Zeros of both signs are equal, and infinities take part; a NaN's rank is undefined.
+            all. Zeros of both signs are equal; a NaN's rank is undefined.
         k: how many to keep, int32, between 0 and the number of scores.
 
     Returns:
-        One boolean array for each array of scores; exactly ``k`` elements are ``True``. Of equal
-        scores the first are kept: earlier arrays first, then row by row.
+        One boolean array for each array of scores; exactly ``k`` elements are ``True``, or as many
+        as aren't -inf. Of equal scores the first are kept: earlier arrays first, then row by row.
 
     >>> import jax.numpy as jnp
     >>> from synflow_jax.selection import top_k
@@ -67,10 +67,11 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
     scores = [leaf.astype(f"float{bits}") for leaf in scores]
     arrays = _joined(scores) if alone() else [leaf for leaf in scores if leaf.size]
     bounds = _kth_largest(arrays, k)
+    lowest = _key(jnp.array(-jnp.inf, arrays[0].dtype)) + 1
 
     return lax.cond(
         bounds.at_low == k,
-        lambda: [_key(x) >= bounds.low for x in scores],
+        lambda: [_key(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
         lambda: _first_of_equal(scores, arrays, k, bounds),
     )
 
@@ -88,7 +89,7 @@ def _first_of_equal(
     everywhere = _Bounds(jnp.uint32(0), jnp.uint32(size + 1), equal, jnp.int32(0))
     last = _search(earliness, arrays, k - bounds.at_high, everywhere).low
     return [
-        (_key(x) > bounds.low) | ((_key(x) == bounds.low) & (earliness(x, at) >= last))
+        (_key(x) > bounds.low) | ((earliness(x, at) >= last) & (x > -jnp.inf))
         for x, at in zip(scores, positions(scores), strict=True)
     ]
 
