@@ -100,7 +100,7 @@ def _epoch(
     trained = [np.atleast_2d(np.asarray(x)) for x in steps]
     check_losses(trained[0], epoch)
     if isinstance(test, Streamed):
-        metrics = evaluate_streamed(setup, state, test.batches(epoch))
+        metrics = evaluate_streamed(setup, state, test, epoch)
     else:
         metrics = evaluate(setup, state, test, many=many)
     tested = [np.atleast_1d(np.asarray(x)) for x in metrics]
