@@ -10,6 +10,7 @@ Without a placement everything is left where it is.
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -71,14 +72,25 @@ def place_state(placement: Placement | None, state: T) -> T:
     """The state on its devices. All processes pass the same."""
     if placement is None:
         return state
-    return jax.device_put(state, state_shardings(placement, state))
+    return jax.tree.map(_put, state, state_shardings(placement, state))
 
 
 def replicate(placement: Placement | None, tree: T) -> T:
     """Arrays on every device. All processes pass the same."""
     if placement is None:
         return tree
-    return jax.device_put(tree, NamedSharding(placement.mesh, PartitionSpec()))
+    sharding = NamedSharding(placement.mesh, PartitionSpec())
+    return jax.tree.map(lambda leaf: _put(leaf, sharding), tree)
+
+
+def _put(leaf: jax.Array, sharding: NamedSharding) -> jax.Array:
+    if jax.process_count() == 1 or not leaf.is_fully_addressable:
+        return jax.device_put(leaf, sharding)
+    # To devices of other processes JAX puts no random keys and nothing that lies on its own.
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        data = _put(jax.random.key_data(leaf), sharding)
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+    return jax.device_put(np.asarray(leaf), sharding)
 
 
 def global_batch(placement: Placement | None, batch: T) -> T:
