@@ -19,12 +19,25 @@ def checkpoints(folder: Path) -> ocp.CheckpointManager:
         cleanup_tmp_directories=True,
         enable_async_checkpointing=False,
     )
-    return ocp.CheckpointManager(folder.absolute(), options=options)
+    # Named here, or what a checkpoint holds couldn't be asked before the first is written.
+    handler = ocp.StandardCheckpointHandler()
+    return ocp.CheckpointManager(folder.absolute(), options=options, item_handlers=handler)
 
 
 def save(manager: ocp.CheckpointManager, epoch: int, state: TrainState) -> None:
-    """Writes the state after ``epoch`` epochs; when this returns it's safe on disk."""
-    manager.save(epoch, args=ocp.args.StandardSave(state), force=True)
+    """Writes the state after ``epoch`` epochs; when this returns it's safe on disk.
+
+    Raises:
+        OSError: it couldn't be written, as on a full disk; the checkpoints before it are whole.
+    """
+    try:
+        manager.save(epoch, args=ocp.args.StandardSave(state), force=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise OSError(
+            f"no checkpoint of epoch {epoch} could be written to {manager.directory}, where those "
+            f"before it are whole: {reason}"
+        ) from error
 
 
 def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:

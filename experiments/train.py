@@ -78,7 +78,7 @@ def run(options: Options) -> None:
             many=options.seeds * len(options.log10_compression) > 1,
             tensorboard=options.tensorboard,
         )
-    except NonFiniteLossError as error:
+    except (NonFiniteLossError, OSError) as error:
         refuse(str(error))
     if jax.process_index() == 0:
         print(table(options, rows))
