@@ -78,7 +78,11 @@ def run(options: Options) -> None:
             many=options.seeds * len(options.log10_compression) > 1,
             tensorboard=options.tensorboard,
         )
-    except (NonFiniteLossError, OSError) as error:
+    except NonFiniteLossError as error:
+        refuse(str(error))
+    except OSError as error:
+        if jax.process_count() > 1:  # The other process may be what's missing, not the disk.
+            raise
         refuse(str(error))
     if jax.process_index() == 0:
         print(table(options, rows))
