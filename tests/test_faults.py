@@ -106,7 +106,7 @@ def test_mask_of_another_model_is_refused_with_the_leafs_name(tmp_path: Path) ->
 def start(results: Path, epochs: int, *, process: int = 0, port: int | None = None) -> Any:
     """The command, alone or as one of two processes; its files are ``results/PROCESS.err``."""
     options = ["--model", "lenet-300-100", "--method", "magnitude", "--sharding", "fsdp"]
-    options += ["--learning-rate", "0.01", "--epochs", str(epochs), "--run", "run"]
+    options += ["--batch-size", "256", "--epochs", str(epochs), "--run", "run"]
     options += ["--results", str(results), "--log10-compression", "0.5"]
     if port:
         options += ["--coordinator", f"127.0.0.1:{port}", "--processes", "2"]
@@ -154,7 +154,7 @@ def test_killed_process_ends_the_other_and_both_go_on(
     tmp_path: Path, victim: int, words: str
 ) -> None:
     """Killed in two processes, gone on with in two, killed again, and finished in one."""
-    epochs, results, alone = 12, tmp_path / "two", tmp_path / "one"
+    epochs, results, alone = 10, tmp_path / "two", tmp_path / "one"
     results.mkdir()
     alone.mkdir()
     with two_running(results, epochs, until=2) as processes:
@@ -170,4 +170,4 @@ def test_killed_process_ends_the_other_and_both_go_on(
         assert start(folder, epochs).wait(240) == 0
     whole, killed = (losses(folder / "train" / "run") for folder in (alone, results))
     assert len(whole) == epochs
-    np.testing.assert_allclose(killed, whole, rtol=1e-4)
+    np.testing.assert_allclose(killed, whole, rtol=1e-5)
