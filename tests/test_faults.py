@@ -32,6 +32,7 @@ def losses(folder: Path) -> np.ndarray:
     return np.asarray([[row.train_loss, row.test_loss] for row in rows])
 
 
+@pytest.mark.slow
 def test_run_goes_on_with_other_numbers_of_devices(tmp_path: Path) -> None:
     """On 8, 2 and 1. It restarts from another mask and key, and has its own again."""
     fitted(str(tmp_path / "one"), "none", 6)
