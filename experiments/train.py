@@ -34,8 +34,7 @@ from experiments.train_options import Options, recipe_of
 from experiments.training import Setup, TrainState, init_state, sgd, split_network
 
 # Options that the results don't depend on, but for rounding: a run goes on with others.
-FREE = ("data_dir", "tensorboard", "checkpoint_every")
-FREE_DEVICES = ("sharding", "coordinator", "processes", "process")
+FREE = "data_dir tensorboard checkpoint_every sharding coordinator processes process".split()
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -59,7 +58,7 @@ def run(options: Options) -> None:
         refuse(f"--batch-size is {recipe.batch_size}, more than {data.train.size} images")
     if isinstance(data.train, Streamed) and options.seeds * len(options.log10_compression) > 1:
         refuse(f"{data.name} is streamed; take one --log10-compression and one --seeds at a time")
-    folder = open_run("train", options, free=FREE + FREE_DEVICES)
+    folder = open_run("train", options, free=FREE)
     setup, state = start(
         options,
         data,
