@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from experiments.checkpoints import checkpoints, restore, save
 from experiments.data import Streamed
+from experiments.mesh import check_batch_size, place_state, replicate
 from experiments.rows import read_rows, rows_csv
 from experiments.runs import write_atomically
 from experiments.streamed import evaluate_streamed, train_streamed
@@ -53,7 +54,7 @@ def fit(
     ``metrics.csv``, to the last bit on the same machine.
 
     Args:
-        setup: what doesn't change.
+        setup: what doesn't change; with a placement, state and examples are put there.
         state: where to start; donated.
         train: images and labels to train on, on the device or streamed.
         test: those to test on after each epoch.
@@ -65,25 +66,37 @@ def fit(
 
     Raises:
         NonFiniteLossError: a training loss isn't finite; the message says where.
+        ValueError: the batch size can't be divided among the devices, or the checkpoint is of
+            another network.
     """
+    check_batch_size(setup.placement, setup.batch_size)
+    state = place_state(setup.placement, state)
+    train, test = (_placed(setup, examples) for examples in (train, test))
+    first = jax.process_index() == 0
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "metrics.csv"
     with checkpoints(folder / "checkpoints") as manager:
         state = restore(manager, state)
         done = int(np.max(state.epoch))
         rows = [row for row in read_rows(table, EpochRow) if row.epoch <= done]
-        open_writer = tensorboard_writer if tensorboard else no_writer
-        bar = tqdm(total=epochs, initial=done, unit="epoch", dynamic_ncols=True)
+        open_writer = tensorboard_writer if tensorboard and first else no_writer
+        progress = {"total": epochs, "initial": done, "unit": "epoch", "disable": not first}
+        bar = tqdm(dynamic_ncols=True, **progress)
         with bar, open_writer(folder / "tensorboard", done + 1) as writer:
             for epoch in range(done + 1, epochs + 1):
                 state, new_rows, speed = _epoch(setup, state, train, test, epoch=epoch, many=many)
                 rows += new_rows
-                text = rows_csv(rows, EpochRow)
-                write_atomically(table, lambda path, text=text: path.write_text(text))
+                if first:
+                    text = rows_csv(rows, EpochRow)
+                    write_atomically(table, lambda path, text=text: path.write_text(text))
                 if epoch % checkpoint_every == 0 or epoch == epochs:
                     save(manager, epoch, state)
                 _show(new_rows, speed, bar, writer)
     return state, rows
+
+
+def _placed(setup: Setup, examples: Any) -> Any:
+    return examples if isinstance(examples, Streamed) else replicate(setup.placement, examples)
 
 
 def _epoch(
@@ -100,7 +113,7 @@ def _epoch(
     trained = [np.atleast_2d(np.asarray(x)) for x in steps]
     check_losses(trained[0], epoch)
     if isinstance(test, Streamed):
-        metrics = evaluate_streamed(setup, state, test.batches(epoch))
+        metrics = evaluate_streamed(setup, state, test, epoch)
     else:
         metrics = evaluate(setup, state, test, many=many)
     tested = [np.atleast_1d(np.asarray(x)) for x in metrics]

@@ -55,7 +55,8 @@ def check_run_name(options: Any) -> None:
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls ``write`` on a neighbor of ``path`` and moves it there: all of the file or none."""
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    # Its own for each process of a run, since all write the run's configuration.
+    temporary = path.with_name(f".{path.stem}.partial{jax.process_index()}{path.suffix}")
     try:
         write(temporary)
         temporary.replace(path)

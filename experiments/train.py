@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.experimental import multihost_utils
 
 import synflow_jax as sf
 from experiments.create import create_network
@@ -24,27 +25,40 @@ from experiments.data import (
 )
 from experiments.digits import class_batch
 from experiments.fit import EpochRow, NonFiniteLossError, fit
+from experiments.mesh import check_batch_size, placement_of
 from experiments.methods import NEED_DATA, score_fns
 from experiments.options import parse, refuse
+from experiments.processes import ended_together, join
 from experiments.runs import open_run
 from experiments.train_options import Options, recipe_of
 from experiments.training import Setup, TrainState, init_state, sgd, split_network
+
+# Options that the results don't depend on, but for rounding: a run goes on with others.
+FREE = "data_dir tensorboard checkpoint_every sharding coordinator processes process".split()
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs what the command line asks for."""
     options = parse(Options, "python -m experiments.train", args)
+    join(options.coordinator, options.processes, options.process)
+    with ended_together():
+        run(options)
+
+
+def run(options: Options) -> None:
+    """Prunes and trains; what is wrong with the options or the data ends the program."""
+    recipe, placement = recipe_of(options), placement_of(options.sharding)
     try:
+        check_batch_size(placement, recipe.batch_size)
         data = load_data(options)
         model_of(options, data)
     except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
         refuse(str(error))
-    recipe = recipe_of(options)
     if recipe.batch_size > data.train.size:
         refuse(f"--batch-size is {recipe.batch_size}, more than {data.train.size} images")
     if isinstance(data.train, Streamed) and options.seeds * len(options.log10_compression) > 1:
         refuse(f"{data.name} is streamed; take one --log10-compression and one --seeds at a time")
-    folder = open_run("train", options, free=("data_dir", "tensorboard", "checkpoint_every"))
+    folder = open_run("train", options, free=FREE)
     setup, state = start(
         options,
         data,
@@ -53,7 +67,7 @@ def main(args: Sequence[str] | None = None) -> None:
     )
     try:
         _, rows = fit(
-            setup,
+            setup._replace(placement=placement),
             state,
             data.train,
             data.test,
@@ -65,8 +79,13 @@ def main(args: Sequence[str] | None = None) -> None:
         )
     except NonFiniteLossError as error:
         refuse(str(error))
-    print(table(options, rows))
-    print(f"\n{folder} has metrics.csv, config.json and checkpoints")
+    except OSError as error:
+        if jax.process_count() > 1:  # The other process may be what's missing, not the disk.
+            raise
+        refuse(str(error))
+    if jax.process_index() == 0:
+        print(table(options, rows))
+        print(f"\n{folder} has metrics.csv, config.json and checkpoints")
 
 
 def load_data(options: Options) -> Any:
@@ -82,7 +101,7 @@ def load_data(options: Options) -> Any:
         return streamed(
             options.data,
             options.data_dir,
-            batch_size=recipe_of(options).batch_size,
+            batch_size=recipe_of(options).batch_size // jax.process_count(),
             seed=options.seed,
             workers=options.workers,
         )
@@ -159,7 +178,9 @@ def scoring_batch(options: Options, data: Any, setup: Setup, key: jax.Array) -> 
     if options.method not in NEED_DATA:
         return None
     if isinstance(data.train, Streamed):
-        batch = first_of_each(data.train.batches(0), options.scoring_images, data.classes)
+        own = first_of_each(data.train.batches(0), options.scoring_images, data.classes)
+        # Each process reads other images, and all score with those of the first.
+        batch = multihost_utils.broadcast_one_to_all(own)
     else:
         batch = class_batch(data.train, key, options.scoring_images)
     return setup.prepare_test(jnp.asarray(batch.images)), jnp.asarray(batch.labels)

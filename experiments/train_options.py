@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from experiments.mesh import ShardingOption
 from experiments.methods import Method
 from experiments.options import check_distinct, check_range
 from experiments.presets import PRESETS, preset_for
+from experiments.processes import check_processes
 from experiments.runs import check_run_name
 from experiments.tensorboard import check_tensorboard
 from experiments.training import Recipe
@@ -53,6 +55,14 @@ class Options:
     """In place of the recipe's weight decay."""
     bfloat16: bool = False
     """Compute in bfloat16; parameters stay float32."""
+    sharding: ShardingOption = "none"
+    """Devices: none takes one; data divides each batch among all, fsdp the params and masks too."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, where several train together; or auto, on Slurm and on TPUs."""
+    processes: int | None = None
+    """How many processes train together."""
+    process: int | None = None
+    """Number of this process, from 0."""
     checkpoint_every: int = 1
     """Epochs from one checkpoint to the next."""
     tensorboard: bool = False
@@ -74,6 +84,13 @@ class Options:
         for name in ("rounds", "epochs", "batch_size", "learning_rate", "weight_decay"):
             if getattr(self, name) is not None:
                 check_range(self, name, 0 if name in ("learning_rate", "weight_decay") else 1)
+        check_processes(self.coordinator, self.processes, self.process)
+        if self.sharding == "none" and self.coordinator is not None:
+            raise ValueError("--sharding none is for one process; take data or fsdp")
+        if self.sharding == "fsdp" and self.seeds * len(self.log10_compression) > 1:
+            raise ValueError(
+                "--sharding fsdp takes one --log10-compression and one of --seeds at a time"
+            )
         check_run_name(self)
         if self.tensorboard:
             try:

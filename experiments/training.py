@@ -17,6 +17,7 @@ import optax
 from flax import nnx
 
 import synflow_jax as sf
+from experiments.mesh import Placement, divide, gather, keep_placed, round_up
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Setup(NamedTuple):
         batch_size: examples in a step.
         compute_dtype: what params and inputs are cast to for the network's computations; None
             leaves them. Params, optimizer state, logits and loss keep their type.
+        placement: on which devices, None for one; the state must then come from
+            `experiments.mesh.place_state`, and examples from ``replicate``.
     """
 
     graph: Any
@@ -68,6 +71,7 @@ class Setup(NamedTuple):
     prepare_test: Callable[[jax.Array], jax.Array]
     batch_size: int
     compute_dtype: Any = None
+    placement: Placement | None = None
 
 
 class TrainState(NamedTuple):
@@ -157,7 +161,8 @@ def train_epoch(
         batches = shuffled_batches(order_key, len(examples.labels), setup.batch_size)
         keys = jax.random.split(step_key, len(batches))
         state, metrics = train_steps(setup, state, examples, batches, keys)
-        return state._replace(epoch=state.epoch + 1), metrics
+        state = keep_placed(setup.placement, state._replace(epoch=state.epoch + 1))
+        return state, gather(setup.placement, metrics)
 
     return jax.vmap(epoch)(state) if many else epoch(state)
 
@@ -175,7 +180,7 @@ def train_steps(
 
     def step(state: TrainState, batch: tuple[jax.Array, jax.Array]) -> tuple[TrainState, Metrics]:
         chosen, key = batch
-        images, labels = (x[chosen] for x in examples)
+        images, labels = divide(setup.placement, tuple(x[chosen] for x in examples))
         return train_step(setup, state, setup.prepare_train(images, key), labels)
 
     return jax.lax.scan(step, state, (batches, keys))
@@ -206,7 +211,8 @@ def optimizer_step(
     gradient, (model_state, metrics) = jax.grad(loss_fn, has_aux=True)(state.params)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    return TrainState(params, model_state, optimizer_state, state.epoch, state.key), metrics
+    state = TrainState(params, model_state, optimizer_state, state.epoch, state.key)
+    return keep_placed(setup.placement, state), metrics
 
 
 @partial(jax.jit, static_argnames=("setup", "batch_size", "many"))
@@ -218,17 +224,19 @@ def evaluate(
     Metrics are scalars, or of shape ``(networks,)`` with ``many`` as in `train_epoch`.
     """
     count = len(examples.labels)
-    batch_size = min(batch_size, count)
+    batch_size = round_up(setup.placement, min(batch_size, count))
     rows = jnp.arange(-(-count // batch_size) * batch_size).reshape(-1, batch_size)
 
     def one(state: TrainState) -> Metrics:
         def batch_sums(rows: jax.Array) -> Metrics:
             # The last batch is filled up with the last example, which counts only once.
-            images, labels = (x[jnp.minimum(rows, count - 1)] for x in examples)
+            chosen = tuple(x[jnp.minimum(rows, count - 1)] for x in examples)
+            images, labels = divide(setup.placement, chosen)
             metrics = example_metrics(infer(setup, state, setup.prepare_test(images)), labels)
             return jax.tree.map(lambda x: jnp.where(rows < count, x, 0).sum(), metrics)
 
-        return jax.tree.map(lambda sums: sums.sum() / count, jax.lax.map(batch_sums, rows))
+        sums = jax.lax.map(batch_sums, rows)
+        return gather(setup.placement, jax.tree.map(lambda x: x.sum() / count, sums))
 
     return jax.vmap(one)(state) if many else one(state)
 
