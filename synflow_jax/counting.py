@@ -7,11 +7,14 @@ block, eight of them in the bits of one integer, and only one block is reduced.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from synflow_jax.wide import Wide, total
 
 PIVOTS = 8
 
@@ -32,8 +35,8 @@ _BITS, _BLOCKS, _TOGETHER = 4, 15, 3
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 _BLOCK, _PARTS = 2**16, 16
 
-Keys = Callable[[jax.Array, jax.Array], jax.Array]
-"""``keys(values, positions)``: unsigned integers of the same shape, elementwise."""
+Keys = Callable[[int, jax.Array, jax.Array], jax.Array]
+"""``keys(i, values, positions)`` of array i: unsigned integers of the same shape, elementwise."""
 
 
 def alone() -> bool:
@@ -41,33 +44,37 @@ def alone() -> bool:
     return jax.device_count() == 1
 
 
-def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> jax.Array:
+def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> Wide:
     """How many keys are as large as each pivot.
 
     Args:
-        keys: of each element, from its value and its position in all arrays, row by row.
-        arrays: of any shapes; of one dimension if there is one device. Fewer than 2**31 elements.
+        keys: of each element, from its value and its position in its array, row by row.
+        arrays: of any shapes; of one dimension if there is one device. Each has fewer than 2**31
+            elements.
         pivots: of the keys' type, the first at least 1.
 
     Returns:
-        int32 of shape ``(8,)``.
+        Counts of shape ``(8,)``.
     """
 
-    def by_reduction(pivots: Pivots) -> jax.Array:
-        each = [keys(x, at) for x, at in zip(arrays, positions(arrays), strict=True)]
-        return jnp.stack(
-            [sum(jnp.sum(key >= pivot, dtype=jnp.int32) for key in each) for pivot in pivots.all()]
-        )
+    def by_reduction(pivots: Pivots) -> Wide:
+        def counts(i: int, array: jax.Array) -> jax.Array:
+            key = keys(i, array, positions(array.shape))
+            sums = [jnp.sum(key >= pivot, dtype=jnp.int32) for pivot in pivots.all()]
+            return jnp.stack(sums)
 
-    def by_blocks(pivots: Pivots) -> jax.Array:
+        return total([counts(i, array) for i, array in enumerate(arrays)])
+
+    def by_blocks(pivots: Pivots) -> Wide:
         longest = max(array.size for array in arrays)
         length = min(_BLOCK, -(-longest // _PARTS) * _PARTS)
-        packed, first = (jnp.zeros(length, jnp.uint32),) * 4, 0
-        for array in arrays:
-            packed = _add_packed(packed, keys, array, first, pivots)
-            first += array.size
-        exactly = _unpacked(packed)
-        return jnp.stack([jnp.sum(exactly[i:], dtype=jnp.int32) for i in range(PIVOTS)])
+        packed = (jnp.zeros(length, jnp.uint32),) * 4
+        for i, array in enumerate(arrays):
+            packed = _add_packed(packed, partial(keys, i), array, pivots)
+        # Suffix sums: what is in an interval is as large as the pivots up to it.
+        intervals, nothing = jnp.stack(_unpacked(packed)), jnp.zeros(PIVOTS - 1, jnp.int32)
+        behind = jnp.concatenate([intervals, nothing])
+        return total([behind[i : i + PIVOTS] for i in range(PIVOTS)])
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
     arrays, pivots = lax.optimization_barrier((arrays, pivots))
@@ -76,24 +83,19 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
     return lax.platform_dependent(pivots, cpu=by_blocks, default=by_reduction)
 
 
-def positions(arrays: Sequence[jax.Array]) -> list[jax.Array]:
-    """Each element's position in all arrays, row by row, int32."""
-    found, first = [], 0
-    for array in arrays:
-        index = jnp.full(array.shape, first, jnp.int32)
-        for axis in range(array.ndim):
-            stride = math.prod(array.shape[axis + 1 :])
-            index += lax.broadcasted_iota(jnp.int32, array.shape, axis) * stride
-        found.append(index)
-        first += array.size
-    return found
+def positions(shape: Sequence[int]) -> jax.Array:
+    """Each element's position, row by row, int32."""
+    index = jnp.zeros(shape, jnp.int32)
+    for axis in range(len(shape)):
+        stride = math.prod(shape[axis + 1 :])
+        index += lax.broadcasted_iota(jnp.int32, shape, axis) * stride
+    return index
 
 
 def _add_packed(
     packed: tuple[jax.Array, ...],
-    keys: Keys,
+    keys: Callable[[jax.Array, jax.Array], jax.Array],
     array: jax.Array,
-    first: int,
     pivots: Pivots,
 ) -> tuple[jax.Array, ...]:
     """Adds, element by element of a block, how often each of the eight intervals occurs.
@@ -111,7 +113,7 @@ def _add_packed(
         new = position >= i * length
         if size < length:
             new &= position < size
-        key = keys(lax.dynamic_slice(array, (start,), (length,)), first + position)
+        key = keys(lax.dynamic_slice(array, (start,), (length,)), position)
         interval = (key - pivots.base) >> pivots.shift
         interval = jnp.minimum(interval, jnp.asarray(PIVOTS - 1, key.dtype))
         one = jnp.uint32(1) << (interval.astype(jnp.uint32) * _BITS)
@@ -135,8 +137,8 @@ def _add_packed(
     return lax.fori_loop(0, -(-blocks // _BLOCKS), add_group, packed)
 
 
-def _unpacked(packed: tuple[jax.Array, ...]) -> jax.Array:
-    """The sums over a block for each interval, int32 of shape ``(8,)``."""
+def _unpacked(packed: tuple[jax.Array, ...]) -> list[jax.Array]:
+    """The sums over a block for each interval."""
     length = packed[0].size // _PARTS
 
     # A loop of two rounds: what it returns is reduced on its own, which is vectorized.
@@ -149,7 +151,7 @@ def _unpacked(packed: tuple[jax.Array, ...]) -> jax.Array:
         return sums
 
     sums = lax.fori_loop(0, 2, add_half, [jnp.zeros(length, jnp.int32)] * PIVOTS)
-    return jnp.stack([jnp.sum(s, dtype=jnp.int32) for s in sums])
+    return [jnp.sum(s, dtype=jnp.int32) for s in sums]
 
 
 def largest(x: jax.Array) -> jax.Array:

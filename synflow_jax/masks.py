@@ -4,6 +4,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
+from jax.sharding import NamedSharding
 
 from synflow_jax.checks import check_mask
 from synflow_jax.paths import leaf_name, named_leaves
@@ -26,6 +28,8 @@ def is_kernel(path: str, leaf: Any) -> bool:
 def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
     """The mask that keeps everything: full shape where ``prunable``, scalar ``True`` elsewhere.
 
+    Leaves that lie on several devices have masks that lie there in the same way.
+
     Raises:
         ValueError: nothing is prunable, or a parameter without dimensions is.
 
@@ -44,13 +48,18 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
                 f"params leaf '{name}' is a scalar, which can't be told from an unprunable one in "
                 "a mask; let prunable(path, leaf) be False where leaf.ndim == 0"
             )
-        return jnp.ones(leaf.shape, bool)
+        return jnp.ones(leaf.shape, bool, device=_sharding(leaf))
 
     mask = jax.tree_util.tree_map_with_path(leaf_mask, params)
     if not any(prunable_leaves(mask)):
         shapes = {name: leaf.shape for name, leaf in named_leaves(params)}
         raise ValueError(f"nothing is prunable among {shapes}; pass another prunable(path, leaf)")
     return mask
+
+
+def _sharding(leaf: Any) -> NamedSharding | None:
+    known = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
+    return leaf.sharding if known and isinstance(leaf.sharding, NamedSharding) else None
 
 
 def prunable_leaves(mask: Mask) -> list[bool]:

@@ -29,6 +29,7 @@ from synflow_jax.types import (
     Scores,
     Selection,
 )
+from synflow_jax.wide import Wide, wide
 
 
 def prune(
@@ -93,18 +94,18 @@ def prune(
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, rounds, schedule, select)
     pruned, history = _compiled(
-        score_fn, params, start, counts, batch=batch, key=key, select=select
+        score_fn, params, start, on_device(counts), batch=batch, key=key, select=select
     )
     check_finite(history, start)
     check_kept(history, counts)
-    return pruned, history
+    return pruned, with_totals(history, counts)
 
 
 def prune_rounds(
     score_fn: ScoreFn,
     params: Params,
     mask: Mask,
-    counts: jax.Array | np.ndarray,
+    counts: jax.Array | np.ndarray | Wide,
     *,
     batch: Any = None,
     key: jax.Array | None = None,
@@ -116,7 +117,8 @@ def prune_rounds(
         score_fn: scores the params under the mask of each round.
         params: a pytree of floating-point arrays.
         mask: where to start; leaves of full shape are pruned, scalar ones aren't.
-        counts: weights to keep, int32 of shape ``(rounds, groups)``, from `round_counts`.
+        counts: weights to keep, int32 of shape ``(rounds, groups)``, from `round_counts`; from
+            2**31 weights on `Wide`.
         batch: data for the score function.
         key: a key for the score function, folded with the round's number.
         select: which scores a round keeps.
@@ -134,7 +136,7 @@ def prune_rounds(
         given = iter(layers)
         return structure.unflatten([next(given) if p else jnp.array(True) for p in prunable])
 
-    def step(layers: list[jax.Array], row: tuple[jax.Array, jax.Array]) -> tuple[Any, History]:
+    def step(layers: list[jax.Array], row: tuple[jax.Array, Any]) -> tuple[Any, History]:
         index, to_keep = row
         round_key = None if key is None else jax.random.fold_in(key, index)
         scores = score_fn(params, with_layers(layers), batch, round_key)
@@ -149,8 +151,9 @@ def prune_rounds(
         kept = jnp.stack([count(m) for m in layers])
         return layers, History(jnp.sum(kept), kept, jnp.stack(finite))
 
-    rows = (jnp.arange(len(counts)), jnp.asarray(counts, jnp.int32))
-    layers, history = lax.scan(step, of_prunable(mask), rows)
+    each = counts if isinstance(counts, Wide) else jnp.asarray(counts, jnp.int32)
+    rounds = len(jax.tree.leaves(each)[0])
+    layers, history = lax.scan(step, of_prunable(mask), (jnp.arange(rounds), each))
     return with_layers(layers), history
 
 
@@ -181,14 +184,12 @@ def round_counts(
         select: gives the groups that are counted.
 
     Returns:
-        int32 of shape ``(rounds, groups)``.
+        int32 of shape ``(rounds, groups)``, int64 if a count needs it.
     """
     compression, rounds = check_compression(compression), check_rounds(rounds)
     layers = [leaf for leaf in jax.tree.leaves(mask) if leaf.ndim]
     sizes = [leaf.size for leaf in layers]
     total, kept = sum(sizes), sum(int(jnp.sum(leaf, dtype=jnp.int32)) for leaf in layers)
-    if total >= 2**31:
-        raise ValueError(f"more than 2**31 - 1 prunable weights aren't supported, got {total:,}")
     if not kept:
         raise ValueError(f"nothing is left to prune: 0 of {total:,} weights are prunable and kept")
     if compression * kept < total:
@@ -201,7 +202,24 @@ def round_counts(
     if kept < total:
         densities = densities * (kept / total)
         densities[-1] = schedule(compression, 1)[-1]
-    return select.counts(sizes, densities).astype(np.int32)
+    counts = select.counts(sizes, densities)
+    return counts.astype(np.int32) if counts.max() < 2**31 else counts
+
+
+def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | Wide:
+    """Counts of any size for the compiled loop."""
+    return wide(counts) if counts.dtype == np.int64 else counts
+
+
+def with_totals(history: History, counts: np.ndarray) -> History:
+    """The history with exact totals, added up on the host, if a count needs int64."""
+    if counts.dtype != np.int64:
+        return history
+    return history._replace(kept=_kept(history))
+
+
+def _kept(history: History) -> np.ndarray:
+    return np.asarray(history.kept_by_layer).sum(axis=-1, dtype=np.int64)
 
 
 def _check_densities(densities: np.ndarray, rounds: int) -> None:
@@ -233,7 +251,7 @@ def check_scores(scores: Scores, params: Params) -> None:
 
 def check_kept(history: History, counts: np.ndarray) -> None:
     """As many weights are left as asked for."""
-    kept, asked = np.asarray(history.kept)[..., -1], counts[..., -1, :].sum(-1)
+    kept, asked = _kept(history)[..., -1], counts[..., -1, :].sum(-1)
     if np.any(kept != asked):
         raise ValueError(
             f"{kept} weights are left instead of {asked}: the earlier mask keeps fewer of some "

@@ -8,7 +8,8 @@ begin. Where scores are equal, the last position to be kept is searched for in t
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.counting import PIVOTS, Keys, Pivots, alone, counts_at_least, positions
+from synflow_jax.counting import PIVOTS, Pivots, alone, count, counts_at_least, positions
 from synflow_jax.schedules import kept_counts
 from synflow_jax.types import Selection
+from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, same, total, wide
 
 # A prime, so that a sample doesn't run along one axis of an array.
 _SAMPLE_STRIDE = 509
@@ -31,8 +33,8 @@ class _Bounds(NamedTuple):
 
     low: jax.Array
     high: jax.Array
-    at_low: jax.Array
-    at_high: jax.Array
+    at_low: Wide
+    at_high: Wide
 
 
 class _Guess(NamedTuple):
@@ -42,13 +44,20 @@ class _Guess(NamedTuple):
     error: jax.Array
 
 
-def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
+class _Place(NamedTuple):
+    """Where the scores of a leaf stand: from a position on in one of the arrays."""
+
+    array: int
+    first: int
+
+
+def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Array]:
     """Boolean arrays that are ``True`` at the ``k`` highest of all ``scores``.
 
     Args:
-        scores: floating-point arrays of any shapes, ranked together; fewer than 2**31 scores in
-            all. Zeros of both signs are equal; a NaN's rank is undefined.
-        k: how many to keep, int32, between 0 and the number of scores.
+        scores: floating-point arrays of any shapes and shardings, ranked together; fewer than
+            2**31 each. Zeros of both signs are equal; a NaN's rank is undefined.
+        k: how many to keep, between 0 and the number of scores; int32, or `Wide` beyond.
 
     Returns:
         One boolean array for each array of scores; exactly ``k`` elements are ``True``, or as many
@@ -59,97 +68,131 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | int) -> list[jax.Array]:
     >>> top_k([jnp.array([3.0, -1.0]), jnp.array([[2.0, 3.0]])], 2)
     [Array([ True, False], dtype=bool), Array([[False,  True]], dtype=bool)]
     """
-    size = sum(leaf.size for leaf in scores)
-    if not size:
+    if not any(leaf.size for leaf in scores):
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
-    k = jnp.asarray(k, jnp.int32)
+    k = k if isinstance(k, Wide) else wide(jnp.asarray(k, jnp.int32))
     bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
     scores = [leaf.astype(f"float{bits}") for leaf in scores]
-    arrays = _joined(scores) if alone() else [leaf for leaf in scores if leaf.size]
+    arrays, places = _joined(scores) if alone() else _as_they_are(scores)
     bounds = _kth_largest(arrays, k)
     lowest = _key(jnp.array(-jnp.inf, arrays[0].dtype)) + 1
 
     return lax.cond(
-        bounds.at_low == k,
+        same(bounds.at_low, k),
         lambda: [_key(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
-        lambda: _first_of_equal(scores, arrays, k, bounds),
+        lambda: _first_of_equal(scores, arrays, places, k, bounds),
     )
 
 
 def _first_of_equal(
-    scores: Sequence[jax.Array], arrays: Sequence[jax.Array], k: jax.Array, bounds: _Bounds
+    scores: Sequence[jax.Array],
+    arrays: Sequence[jax.Array],
+    places: Sequence[_Place],
+    k: Wide,
+    bounds: _Bounds,
 ) -> list[jax.Array]:
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
-    size = sum(array.size for array in arrays)
+    left, equal, taken = minus(k, bounds.at_high), [], []
+    for array in arrays:
+        equal.append(count(_key(array) == bounds.low))
+        taken.append(at_most(left, equal[-1]))
+        left = minus(left, wide(taken[-1]))
+    # In one array at most, some are taken and some aren't.
+    divided = [(some > 0) & (some < every) for some, every in zip(taken, equal, strict=True)]
 
-    def earliness(x: jax.Array, position: jax.Array) -> jax.Array:
-        return jnp.where(_key(x) == bounds.low, (size - position).astype(jnp.uint32), 0)
+    def earliness(i: int, x: jax.Array, position: jax.Array) -> jax.Array:
+        tie = divided[i] & (_key(x) == bounds.low)
+        return jnp.where(tie, (arrays[i].size - position).astype(jnp.uint32), 0)
 
-    equal = bounds.at_low - bounds.at_high
-    everywhere = _Bounds(jnp.uint32(0), jnp.uint32(size + 1), equal, jnp.int32(0))
-    last = _search(earliness, arrays, k - bounds.at_high, everywhere).low
-    return [
-        (_key(x) > bounds.low) | ((earliness(x, at) >= last) & (x > -jnp.inf))
-        for x, at in zip(scores, positions(scores), strict=True)
-    ]
+    def of_divided(counts: list[jax.Array]) -> Wide:
+        return total([jnp.where(d, each, 0) for d, each in zip(divided, counts, strict=True)])
+
+    longest = max(array.size for array in arrays)
+    inside = _Bounds(jnp.uint32(0), jnp.uint32(longest + 1), of_divided(equal), wide(0))
+    last = _search(partial(counts_at_least, earliness, arrays), of_divided(taken), inside).low
+
+    def keep(x: jax.Array, place: _Place) -> jax.Array:
+        i = place.array
+        early = earliness(i, x, place.first + positions(x.shape)) >= last
+        tie = (_key(x) == bounds.low) & (x > -jnp.inf) & (taken[i] > 0)
+        return (_key(x) > bounds.low) | (tie & (early | ~divided[i]))
+
+    return [keep(x, place) for x, place in zip(scores, places, strict=True)]
 
 
-def _joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
+def _as_they_are(scores: Sequence[jax.Array]) -> tuple[list[jax.Array], list[_Place]]:
+    return list(scores), [_Place(i, 0) for i in range(len(scores))]
+
+
+def _joined(scores: Sequence[jax.Array]) -> tuple[list[jax.Array], list[_Place]]:
     """The scores in order as one-dimensional arrays, runs of small ones joined."""
-    flat = [leaf.reshape(-1) for leaf in scores if leaf.size]
-    runs = [(s, list(run)) for s, run in itertools.groupby(flat, lambda leaf: leaf.size < _SMALL)]
-    return [a for small, run in runs for a in ([jnp.concatenate(run)] if small else run)]
+    arrays, places = [], []
+    for small, leaves in itertools.groupby(scores, lambda leaf: leaf.size < _SMALL):
+        run = [leaf.reshape(-1) for leaf in leaves]
+        if small:
+            firsts = itertools.accumulate((leaf.size for leaf in run[:-1]), initial=0)
+            places += [_Place(len(arrays), first) for first in firsts]
+            arrays.append(jnp.concatenate(run))
+        else:
+            places += [_Place(len(arrays) + i, 0) for i in range(len(run))]
+            arrays += run
+    return arrays, places
 
 
-def _key(x: jax.Array, position: jax.Array | None = None) -> jax.Array:
+def _key(x: jax.Array) -> jax.Array:
     """Floats as unsigned integers of as many bits in the same order, both zeros alike."""
-    del position
     bits = x.dtype.itemsize * 8
     signed = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros_like(x), x), f"int{bits}")
     flips = (signed >> (bits - 1)) | jnp.iinfo(signed.dtype).min
     return lax.bitcast_convert_type(signed ^ flips, f"uint{bits}")
 
 
-def _kth_largest(arrays: Sequence[jax.Array], k: jax.Array) -> _Bounds:
+def _score_counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
+    return partial(counts_at_least, lambda _, x, __: _key(x), arrays)
+
+
+def _kth_largest(arrays: Sequence[jax.Array], k: Wide) -> _Bounds:
     """Bounds with ``at_low == k``, or with the k-th largest key alone between them."""
-    size = sum(array.size for array in arrays)
+    size, unsigned = sum(array.size for array in arrays), _key(arrays[0][..., :0]).dtype
     if size < _SMALL or not alone():
-        return _search(_key, arrays, k, _all_keys(arrays, size))
+        return _search(_score_counts(arrays), k, _all_keys(unsigned, size))
     sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
-    share = k.astype(jnp.float32) / size
+    share = as_float(k) / size
     error = jnp.sqrt(sample.size * share * (1 - share)) + 1
-    in_sample = jnp.clip((share * sample.size).astype(jnp.int32), 1, sample.size)
-    near = _search(_key, [sample], in_sample, _all_keys([sample], sample.size), enough=2 * error)
-    return _search(_key, arrays, k, _all_keys(arrays, size), first=_guess(near, in_sample, error))
+    in_sample = wide(jnp.clip((share * sample.size).astype(jnp.int32), 1, sample.size))
+    everywhere = _all_keys(unsigned, sample.size)
+    near = _search(_score_counts([sample]), in_sample, everywhere, enough=2 * error)
+    guess = _guess(near, in_sample, error)
+    return _search(_score_counts(arrays), k, _all_keys(unsigned, size), first=guess)
 
 
-def _all_keys(arrays: Sequence[jax.Array], size: int) -> _Bounds:
-    unsigned = _key(arrays[0][..., :0]).dtype
+def _all_keys(unsigned: jnp.dtype, size: int) -> _Bounds:
     # Room above for the pivots.
     high = jnp.asarray(jnp.iinfo(unsigned).max - 2 * PIVOTS, unsigned)
-    return _Bounds(jnp.zeros((), unsigned), high, jnp.int32(size), jnp.int32(0))
+    return _Bounds(jnp.zeros((), unsigned), high, wide(size), wide(0))
 
 
 def _search(
-    keys: Keys,
-    arrays: Sequence[jax.Array],
-    k: jax.Array,
+    counts: Callable[[Pivots], Wide],
+    k: Wide,
     bounds: _Bounds,
     *,
     first: _Guess | None = None,
     enough: jax.Array | None = None,
 ) -> _Bounds:
-    """Narrows ``bounds`` until ``at_low == k``, or one key is between, or ``enough`` few are."""
+    """Narrows ``bounds`` until ``at_low == k``, or one key is between, or ``enough`` few are.
+
+    ``counts(pivots)`` says how many keys are as large as each pivot.
+    """
 
     def unfinished(state: tuple[_Bounds, Pivots]) -> jax.Array:
         bounds, _ = state
-        between = (bounds.at_low - bounds.at_high).astype(jnp.float32)
-        going = (bounds.at_low != k) & (bounds.high - bounds.low > 1)
-        return going if enough is None else going & (between > enough)
+        going = ~same(bounds.at_low, k) & (bounds.high - bounds.low > 1)
+        return going if enough is None else going & (_between(bounds) > enough)
 
     def narrow(state: tuple[_Bounds, Pivots]) -> tuple[_Bounds, Pivots]:
         before, pivots = state
-        after = _narrowed(before, k, pivots, counts_at_least(keys, arrays, pivots))
+        after = _narrowed(before, k, pivots, counts(pivots))
         # Where keys turn out uneven, bounds a quarter as far apart are sure.
         uneven = after.high - after.low > (before.high - before.low) >> 2
         return after, _pivots(after, _guess(after, k), uneven)
@@ -161,24 +204,33 @@ def _search(
     return lax.while_loop(unfinished, narrow, (bounds, start))[0]
 
 
-def _narrowed(bounds: _Bounds, k: jax.Array, pivots: Pivots, counts: jax.Array) -> _Bounds:
+def _narrowed(bounds: _Bounds, k: Wide, pivots: Pivots, counts: Wide) -> _Bounds:
     """The tightest bounds, given how many keys are as large as each pivot."""
     keys = pivots.all()
-    enough = jnp.sum(counts >= k, dtype=jnp.int32)
+    enough = jnp.sum(
+        at_least(counts, Wide(*(jnp.broadcast_to(x, PIVOTS) for x in k))), dtype=jnp.int32
+    )
     below, above = jnp.maximum(enough - 1, 0), jnp.minimum(enough, PIVOTS - 1)
     higher, lower = enough > 0, (enough < PIVOTS) & (keys[above] < bounds.high)
+
+    def choose(which: jax.Array, index: jax.Array, old: Wide) -> Wide:
+        return Wide(*(jnp.where(which, new[index], x) for new, x in zip(counts, old, strict=True)))
+
     return _Bounds(
         jnp.where(higher, keys[below], bounds.low),
         jnp.where(lower, keys[above], bounds.high),
-        jnp.where(higher, counts[below], bounds.at_low),
-        jnp.where(lower, counts[above], bounds.at_high),
+        choose(higher, below, bounds.at_low),
+        choose(lower, above, bounds.at_high),
     )
 
 
-def _guess(bounds: _Bounds, k: jax.Array, error: jax.Array | None = None) -> _Guess:
+def _between(bounds: _Bounds) -> jax.Array:
+    return as_float(minus(bounds.at_low, bounds.at_high))
+
+
+def _guess(bounds: _Bounds, k: Wide, error: jax.Array | None = None) -> _Guess:
     """Where the k-th key is if keys are even between the bounds, by chance ``error`` keys off."""
-    between = (bounds.at_low - bounds.at_high).astype(jnp.float32)
-    above = (bounds.at_low - k).astype(jnp.float32)
+    between, above = _between(bounds), as_float(minus(bounds.at_low, k))
     if error is None:
         # That of a binomial number, and a little for unevenness.
         error = jnp.sqrt(above * (1 - above / between)) + 0.01 * between + 1
@@ -208,7 +260,7 @@ def _pivots(bounds: _Bounds, guess: _Guess, evenly: jax.Array) -> Pivots:
 
 global_top_k = Selection(
     counts=lambda sizes, densities: kept_counts(sum(sizes), densities)[:, None],
-    keep=lambda scores, row: top_k(scores, row[0]),
+    keep=lambda scores, row: top_k(scores, jax.tree.map(lambda word: word[0], row)),
 )
 """Keeps the highest scores of the whole network."""
 

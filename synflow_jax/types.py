@@ -40,7 +40,8 @@ class Selection(NamedTuple):
         counts: ``counts(sizes, densities)``: on the host, how many weights each round keeps in
             each group of layers, an integer array with one row a round.
         keep: ``keep(scores, row)``: on the device, the boolean masks of the scores to keep, given
-            one row of ``counts``. A score of ``-inf`` is never kept.
+            one row of ``counts``, int32 (two words from 2**31 weights on, see `wide`). A score of
+            ``-inf`` is never kept.
     """
 
     counts: Callable[[Sequence[int], np.ndarray], np.ndarray]

@@ -16,6 +16,7 @@ FLOORS = [
         "checks",
         "schedules",
         "counting",
+        "wide",
         "selection",
         "scaled",
         "convolution",
