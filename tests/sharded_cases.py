@@ -59,7 +59,7 @@ def apply_fn(params: Any, x: jax.Array) -> jax.Array:
 
 def check_same(ours: Any, theirs: Any) -> None:
     for name in SHAPES:
-        np.testing.assert_array_equal(whole(ours[name]), whole(theirs[name]), name)
+        np.testing.assert_array_equal(whole(ours[name]), np.asarray(theirs[name]), name)
 
 
 def check_shardings(tree: Any, params: Any) -> None:
@@ -195,6 +195,7 @@ def main() -> None:
         jax.distributed.initialize(f"localhost:{port}", processes, process)
     devices = np.asarray(jax.devices()).reshape(-1, 2)
     mesh = Mesh(devices, ("data", "model"), axis_types=(AxisType.Auto,) * 2)
+
     check_selection(mesh)
     check_synflow_float64(mesh)
     if processes == 1:

@@ -58,7 +58,7 @@ def test_eight_devices() -> None:
 @pytest.mark.parametrize("processes", [2, 4])
 def test_several_processes(processes: int) -> None:
     port = free_port()
-    check([started(processes, i, port, 8 // processes) for i in range(processes)])
+    check([started(processes, i, port, 1) for i in range(processes)])
 
 
 def number(count: Wide) -> int:
