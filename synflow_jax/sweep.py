@@ -1,13 +1,23 @@
 """Many compressions, keys and initializations pruned in one compiled call."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
-from synflow_jax.checks import check_params
+from synflow_jax.checks import check_params, check_rounds
 from synflow_jax.masks import is_kernel
+from synflow_jax.members import (
+    Spread,
+    good_chunk,
+    in_chunks,
+    on_devices,
+    shared,
+    split,
+    spread_of,
+)
 from synflow_jax.paths import named_leaves
 from synflow_jax.prune import check_finite, check_kept, prune_rounds, round_counts, start_mask
 from synflow_jax.schedules import exponential
@@ -15,10 +25,26 @@ from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
 
 
+class _Shared(NamedTuple):
+    """What all members start from; params unless each has its own."""
+
+    params: Params | None
+    mask: Mask
+    batch: Any
+
+
+class _Each(NamedTuple):
+    """What each member has of its own, with a leading axis of members."""
+
+    params: Params | None
+    counts: jax.Array | np.ndarray
+    keys: jax.Array | None
+
+
 def sweep(
     score_fn: ScoreFn,
     params: Params,
-    compressions: Sequence[float] | np.ndarray,
+    compressions: Sequence[float] | np.ndarray | jax.Array,
     *,
     keys: jax.Array | None = None,
     params_axis: int | None = None,
@@ -28,11 +54,17 @@ def sweep(
     select: Selection = global_top_k,
     prunable: Prunable = is_kernel,
     mask: Mask | None = None,
+    mesh: Mesh | None = None,
+    chunk: int | None = None,
 ) -> tuple[Mask, History]:
     """`prune` for every member of a sweep in one compiled call.
 
     Member i has ``compressions[i]``, ``keys[i]`` and, with ``params_axis=0``, the i-th slice of
     each leaf of ``params``. Another sweep of as many members reuses the compiled call.
+
+    Members are spread over the devices of ``mesh``, or over those that keys or stacked params are
+    split over along their leading axis. Each device prunes its own, ``chunk`` at a time, and none
+    waits for another; what all share is copied to each.
 
     Args:
         score_fn: as in `prune`.
@@ -42,21 +74,32 @@ def sweep(
         params_axis: 0 if the leaves of ``params`` have a leading axis of members.
         batch: data for the score function, shared by all members.
         rounds: as in `prune`, and so are schedule, select, prunable and mask (one for all).
+        mesh: devices to spread the members over, all of them whatever the axes. They needn't
+            divide the members, but only then the masks stay split; else they lie whole on each.
+        chunk: how many members at most are pruned at once on a device. By default as many as half
+            of its memory holds, and on a CPU as stay in its cache (32 MiB), if a member takes 10
+            times its params and 256 times its batch. For networks with larger activations pass
+            fewer.
 
     Returns:
         Masks and histories of `prune`, each leaf with a leading axis of members.
 
     Raises:
-        ValueError: as in `prune`; no members; or lengths of compressions, keys and stacked params
-            that differ.
+        ValueError: as in `prune`; no members; lengths of compressions, keys and stacked params
+            that differ; or chunk below 1.
         TypeError: as in `prune`.
 
+    >>> import jax
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> params = {"kernel": jnp.array([[0.1, -0.4], [0.3, 0.2]])}
     >>> masks, histories = sf.sweep(sf.magnitude(), params, [1.0, 2.0, 4.0], rounds=1)
     >>> masks["kernel"].sum(axis=(1, 2))
     Array([4, 2, 1], dtype=int32)
+    >>> mesh = jax.make_mesh((jax.device_count(),), ("members",))
+    >>> masks, histories = sf.sweep(sf.magnitude(), params, [1.0, 2.0], rounds=1, mesh=mesh)
+    >>> histories.kept[:, -1]
+    Array([4, 2], dtype=int32)
     """
     members = len(compressions)
     if not members:
@@ -67,16 +110,18 @@ def sweep(
     member = params if params_axis is None else _member_shapes(params, params_axis, members)
     start = start_mask(member, mask, prunable)
     counts = np.stack([round_counts(start, c, rounds, schedule, select) for c in compressions])
+    own = params_axis is not None
+    common = _Shared(None if own else params, start, batch)
+    each = _Each(params if own else None, counts, keys)
+    chunk = good_chunk(member, batch) if chunk is None else check_rounds(chunk, "chunk")
+    spread = spread_of(mesh, (each, compressions))
+    if spread:
+        common, each = shared(common, spread), split(each, members, spread)
     masks, histories = _compiled(
-        score_fn,
-        params,
-        start,
-        counts,
-        batch=batch,
-        keys=keys,
-        params_axis=params_axis,
-        select=select,
+        score_fn, common, each, select=select, chunk=min(chunk, members), spread=spread
     )
+    if spread and members % spread.parts:
+        masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
     check_finite(histories, start)
     check_kept(histories, counts)
     return masks, histories
@@ -84,22 +129,32 @@ def sweep(
 
 def _sweep(
     score_fn: ScoreFn,
-    params: Params,
-    mask: Mask,
-    counts: jax.Array | np.ndarray,
+    common: _Shared,
+    each: _Each,
     *,
-    batch: Any,
-    keys: jax.Array | None,
-    params_axis: int | None,
     select: Selection,
+    chunk: int,
+    spread: Spread | None,
 ) -> tuple[Mask, History]:
-    def one(params: Params, count: Any, key: jax.Array | None) -> tuple[Mask, History]:
-        return prune_rounds(score_fn, params, mask, count, batch=batch, key=key, select=select)
+    def prune_all(common: _Shared, each: _Each) -> tuple[Mask, History]:
+        def one(own: _Each) -> tuple[Mask, History]:
+            params = common.params if own.params is None else own.params
+            return prune_rounds(
+                score_fn,
+                params,
+                common.mask,
+                own.counts,
+                batch=common.batch,
+                key=own.keys,
+                select=select,
+            )
 
-    return jax.vmap(one, (params_axis, 0, None if keys is None else 0))(params, counts, keys)
+        return in_chunks(jax.vmap(one), each, chunk)
+
+    return (prune_all if spread is None else on_devices(prune_all, spread))(common, each)
 
 
-_compiled = jax.jit(_sweep, static_argnames=("score_fn", "params_axis", "select"))
+_compiled = jax.jit(_sweep, static_argnames=("score_fn", "select", "chunk", "spread"))
 
 
 def _member_shapes(params: Params, params_axis: int, members: int) -> Params:

@@ -15,6 +15,7 @@ FLOORS = [
         "paths",
         "checks",
         "schedules",
+        "members",
         "counting",
         "wide",
         "selection",
