@@ -19,10 +19,19 @@ from synflow_jax.members import (
     spread_of,
 )
 from synflow_jax.paths import named_leaves
-from synflow_jax.prune import check_finite, check_kept, prune_rounds, round_counts, start_mask
+from synflow_jax.prune import (
+    check_finite,
+    check_kept,
+    on_device,
+    prune_rounds,
+    round_counts,
+    start_mask,
+    with_totals,
+)
 from synflow_jax.schedules import exponential
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
+from synflow_jax.wide import Wide
 
 
 class _Shared(NamedTuple):
@@ -37,7 +46,7 @@ class _Each(NamedTuple):
     """What each member has of its own, with a leading axis of members."""
 
     params: Params | None
-    counts: jax.Array | np.ndarray
+    counts: jax.Array | np.ndarray | Wide
     keys: jax.Array | None
 
 
@@ -112,7 +121,7 @@ def sweep(
     counts = np.stack([round_counts(start, c, rounds, schedule, select) for c in compressions])
     own = params_axis is not None
     common = _Shared(None if own else params, start, batch)
-    each = _Each(params if own else None, counts, keys)
+    each = _Each(params if own else None, on_device(counts), keys)
     chunk = good_chunk(member, batch) if chunk is None else check_rounds(chunk, "chunk")
     spread = spread_of(mesh, (each, compressions))
     if spread:
@@ -124,7 +133,7 @@ def sweep(
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
     check_finite(histories, start)
     check_kept(histories, counts)
-    return masks, histories
+    return masks, with_totals(histories, counts)
 
 
 def _sweep(
