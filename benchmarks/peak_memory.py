@@ -74,12 +74,13 @@ def process_bytes(made: Made, rounds: int) -> int:
     jax.block_until_ready(sf.prune(score_fn, made.params, COMPRESSION, rounds=rounds))
     gc.collect()
     RESET.write_text("5")
-    before = _kilobytes("VmRSS")
+    before = kilobytes("VmRSS")
     jax.block_until_ready(sf.prune(score_fn, made.params, COMPRESSION, rounds=rounds))
-    return 1024 * (_kilobytes("VmHWM") - before)
+    return 1024 * (kilobytes("VmHWM") - before)
 
 
-def _kilobytes(name: str) -> int:
+def kilobytes(name: str) -> int:
+    """What Linux says of this process's memory: ``VmRSS`` now, ``VmHWM`` at most so far."""
     found = re.search(rf"^{name}:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
     if found is None:
         raise RuntimeError(f"{STATUS} has no {name}")

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import gpu_cases
 from benchmarks.bandwidth import Bandwidth
+from benchmarks.collectives import exchanged
 from benchmarks.measure import figure, ratio
 from benchmarks.networks import Network, images, make
 from benchmarks.table import Reach, Row, as_json, at_least, line
@@ -178,3 +179,36 @@ def test_figures_and_rows() -> None:
 def test_memory_floor() -> None:
     """A thousand weights: 8,000 bytes read, 4,000 of scores and 1,000 of the mask written."""
     assert Bandwidth(read=8e3, write=5e3).floor(1000) == pytest.approx(2.0)
+
+
+HLO = """
+  %psum.1 = f32[8,4]{1,0} all-reduce(%x), channel_id=1, replica_groups={{0,1}}, to_apply=%add
+  %both = (s32[3]{0}, /*index=1*/pred[10]{0}) all-reduce(%a, %b), channel_id=2, to_apply=%add.1
+  ROOT %all-gather.3 = bf16[16,2]{1,0} all-gather(%y), channel_id=3, dimensions={0}
+  %later = (f32[4]{0}, f32[32]{0}) all-gather-start(%z), channel_id=4, dimensions={0}
+  %done = f32[32]{0} all-gather-done(%later)
+  %scalar = s64[] collective-permute(%c), channel_id=5, source_target_pairs={{0,1}}
+  %other = f32[1000]{0} fusion(%psum.1, %all-gather.3), calls=%all-reduce
+"""
+
+
+def test_exchanged_bytes_are_read_from_hlo() -> None:
+    assert exchanged(HLO) == {
+        "all-reduce": 8 * 4 * 4 + 3 * 4 + 10,
+        "all-gather": 16 * 2 * 2 + 32 * 4,
+        "collective-permute": 8,
+    }
+
+
+@pytest.mark.slow
+def test_scale_runs(tmp_path: Path) -> None:
+    """Two devices prune as one does, and exchange something; one exchanges nothing."""
+    file = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks.scale", "--quick", "--json", str(file)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    rows = json.loads(file.read_text())["rows"]
+    assert {row["case"] for row in rows} == {"weights", "devices", "process"}
+    assert all(row["reached"] is not False for row in rows)
+    moved = [row["figures"]["exchanged"]["median"] for row in rows if row["result"] == "exchanged"]
+    assert moved[:2] == [0, 0]
+    assert min(moved[2:]) > 0
