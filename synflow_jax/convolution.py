@@ -2,7 +2,8 @@
 
 XLA's CPU backend is slow at convolutions of one image, and at their gradients within a compiled
 loop a hundred times slower still. A product of all windows of the image, as rows of a matrix, and
-the kernel needs no more than the time to read the kernel where maps are small.
+the kernel needs no more than the time to read the kernel where maps are small. Of windows that are
+equal, one is taken, everywhere.
 """
 
 import math
@@ -15,17 +16,42 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from synflow_jax.repeats import Origins, added_up, whole
+from synflow_jax.windows import Window, moved
+
 
 def convolve(
     plain: Callable[[jax.Array, jax.Array], jax.Array],
     params: dict[str, Any],
     images: jax.Array,
     kernel: jax.Array,
-) -> jax.Array:
-    """``plain(images, kernel)``, a ``lax.conv_general_dilated`` with these parameters."""
+    origins: Origins,
+) -> tuple[jax.Array, Origins]:
+    """``plain(images, kernel)``, a ``lax.conv_general_dilated`` with these parameters.
+
+    Args:
+        plain: the operation itself.
+        params: its parameters.
+        images: held in ``origins``.
+        kernel: whole.
+        origins: of the images.
+
+    Returns:
+        The result and its origins.
+    """
     if params["feature_group_count"] > 1 or params["batch_group_count"] > 1:
-        return plain(images, kernel)
-    by_product = partial(_by_product, params)
+        return plain(whole(images, origins), kernel), ()
+    batch, features, *places = params["dimension_numbers"].lhs_spec
+    images = whole(images, origins, axes=(batch, features))
+    before = tuple(origins[axis] for axis in places) if origins else ()
+    shape = [images.shape[axis] for axis in places]
+    extent = [kernel.shape[axis] for axis in params["dimension_numbers"].rhs_spec[2:]]
+    sources, after = moved(_windows_of(params, extent), shape, before)
+    by_product = partial(_by_product, params, sources)
+    if any(before) or any(after):
+        out_batch, out_features, *out_places = params["dimension_numbers"].out_spec
+        by_axis = dict(zip(out_places, after, strict=True)) | {out_batch: None, out_features: None}
+        return by_product(images, kernel), tuple(by_axis[axis] for axis in range(images.ndim))
 
     # Differentiated through a choice of platform, both branches would be carried along.
     @jax.custom_vjp
@@ -40,15 +66,22 @@ def convolve(
         return lax.platform_dependent(cotangent, *operands, cpu=cpu, default=default)
 
     either.defvjp(lambda *operands: (either(*operands), operands), backward)
-    return either(images, kernel)
+    return either(images, kernel), ()
 
 
-def _by_product(params: dict[str, Any], images: jax.Array, kernel: jax.Array) -> jax.Array:
+def _windows_of(params: dict[str, Any], extent: Sequence[int]) -> list[Window]:
+    names = ("window_strides", "padding", "lhs_dilation", "rhs_dilation")
+    return [Window(*each) for each in zip(extent, *(params[name] for name in names), strict=True)]
+
+
+def _by_product(
+    params: dict[str, Any], sources: Sequence[np.ndarray], images: jax.Array, kernel: jax.Array
+) -> jax.Array:
     numbers = params["dimension_numbers"]
     batch, features, *places = numbers.lhs_spec
     out, into, *offsets = numbers.rhs_spec
     kernel = kernel.transpose(*offsets, into, out)
-    windows = _windows(params, images.transpose(batch, *places, features), kernel.shape[:-2])
+    windows = _windows(images.transpose(batch, *places, features), sources)
     products = lax.dot_general(
         windows.reshape(-1, windows.shape[-1]),
         kernel.reshape(-1, kernel.shape[-1]),
@@ -62,54 +95,61 @@ def _by_product(params: dict[str, Any], images: jax.Array, kernel: jax.Array) ->
     return products.transpose([order.index(axis) for axis in range(len(order))])
 
 
-def _windows(params: dict[str, Any], images: jax.Array, extent: tuple[int, ...]) -> jax.Array:
+def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
     """What the kernel lies on at each place, ``(batch, *places, kernel's extent * features)``."""
     batch, *shape, features = images.shape
-    sources, places = _sources(params, shape, extent)
-    taps, size = sources.shape[1], math.prod(shape)
-    # The other way around: where each pixel went. Each tap takes a pixel at most once.
-    inside = sources < size
-    targets = np.full((size, taps), sources.size, np.int32)
-    targets[sources[inside], inside.nonzero()[1]] = inside.ravel().nonzero()[0]
+    places = [len(each) for each in sources]
+    pixels = _crossed(sources, shape)
+    size, taps = math.prod(shape), pixels.shape[1]
+    if taps == 1 and np.array_equal(pixels[:, 0], np.arange(size)):
+        return images
 
     def rows(x: jax.Array, index: np.ndarray) -> jax.Array:
         return x.at[:, index].get(mode="fill", fill_value=0)
 
     @jax.custom_vjp
     def windows(images: jax.Array) -> jax.Array:
-        return rows(images.reshape(batch, size, features), sources)
+        return rows(images.reshape(batch, size, features), pixels)
+
+    def gathered(cotangent: jax.Array) -> jax.Array:
+        inside = pixels < size
+        targets = np.full((size, taps), pixels.size, np.int32)
+        targets[pixels[inside], inside.nonzero()[1]] = inside.ravel().nonzero()[0]
+        return jnp.sum(rows(cotangent.reshape(batch, -1, features), targets), axis=2)
+
+    def summed(cotangent: jax.Array) -> jax.Array:
+        extent = [each.shape[1] for each in sources]
+        sums = jnp.moveaxis(cotangent.reshape(batch, *places, *extent, features), 0, -2)
+        for done, (source, length) in enumerate(zip(sources, shape, strict=True)):
+            # The first axis of places that's left is summed with the first of the kernel's.
+            sums = jnp.moveaxis(sums, len(sources) - done, 1)
+            sums = jnp.moveaxis(added_up(source, length, sums), 0, -3)
+        return jnp.moveaxis(sums, -2, 0)
+
+    once = all(_no_repeat(tap) for source in sources for tap in source.T)
 
     def backward(_: None, cotangent: jax.Array) -> tuple[jax.Array]:
-        flat = cotangent.reshape(batch, -1, features)
-        return (jnp.sum(rows(flat, targets), axis=2).reshape(images.shape),)
+        sums = gathered(cotangent) if once else summed(cotangent)
+        return (sums.reshape(images.shape),)
 
     windows.defvjp(lambda images: (windows(images), None), backward)
-    if taps == 1 and np.array_equal(sources[:, 0], np.arange(size)):
-        return images
     return windows(images).reshape(batch, *places, taps * features)
 
 
-def _sources(
-    params: dict[str, Any], shape: Sequence[int], extent: Sequence[int]
-) -> tuple[np.ndarray, list[int]]:
+def _no_repeat(numbers: np.ndarray) -> bool:
+    inside = numbers[numbers >= 0]
+    return len(set(inside.tolist())) == len(inside)
+
+
+def _crossed(sources: Sequence[np.ndarray], shape: Sequence[int]) -> np.ndarray:
     """Which pixel each tap of the kernel lies on at each place, or, outside, their number.
 
     Returns:
-        int32 of shape ``(places, taps)``, and how many places there are along each axis.
+        int32 of shape ``(places, taps)``.
     """
-    axes = []
-    for axis, (size, taps) in enumerate(zip(shape, extent, strict=True)):
-        stride, dilation = params["window_strides"][axis], params["rhs_dilation"][axis]
-        spread, (low, high) = params["lhs_dilation"][axis], params["padding"][axis]
-        room = (size - 1) * spread + 1 + low + high - (taps - 1) * dilation
-        at = np.arange(0, room, stride)[:, None] + np.arange(taps) * dilation - low
-        pixel = at // spread
-        axes.append(np.where((at % spread == 0) & (pixel >= 0) & (pixel < size), pixel, -1))
-    places = [len(axis) for axis in axes]
-    index = np.zeros((1, 1), np.int64)
-    outside = np.zeros((1, 1), bool)
-    for axis, size in zip(axes, shape, strict=True):
-        crossed = index[:, None, :, None] * size + axis[None, :, None, :]
-        lost = outside[:, None, :, None] | (axis < 0)[None, :, None, :]
-        index, outside = (x.reshape(len(index) * len(axis), -1) for x in (crossed, lost))
-    return np.where(outside, math.prod(shape), index).astype(np.int32), places
+    index, outside = np.zeros((1, 1), np.int64), np.zeros((1, 1), bool)
+    for source, size in zip(sources, shape, strict=True):
+        crossed = index[:, None, :, None] * size + source[None, :, None, :]
+        lost = outside[:, None, :, None] | (source < 0)[None, :, None, :]
+        index, outside = (x.reshape(len(index) * len(source), -1) for x in (crossed, lost))
+    return np.where(outside, math.prod(shape), index).astype(np.int32)

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Primitive, Var
 
 from synflow_jax.equations import (
@@ -24,8 +26,9 @@ from synflow_jax.equations import (
     constant,
     literal,
 )
-from synflow_jax.linear_rules import RULES, Rule, flow_of
-from synflow_jax.scaled import Scaled, joined_exponent, normalized, scaled
+from synflow_jax.linear_rules import RULES, Rule, flow_of, unfolding
+from synflow_jax.repeats import held_once
+from synflow_jax.scaled import Scaled, joined_exponent, normalized, scaled, unfolded
 
 
 class _Lines(NamedTuple):
@@ -88,7 +91,7 @@ def register(primitive: Primitive, rule: Rule) -> None:
             the flow) or a ``Coefficient``; returns a ``Scaled``, or a list for several results.
             It's called only if an operand is part of the flow.
     """
-    RULES[primitive.name] = rule
+    RULES[primitive.name] = unfolding(rule)
 
 
 def register_activation(fn: Callable[..., Any]) -> None:
@@ -135,12 +138,19 @@ def linear_outputs(
     values: list[Value] = [
         Coefficient(leaf, nonnegative=True, trained=True) for leaf in jax.tree.leaves(params)
     ]
-    values += [scaled(jnp.asarray(leaf)) for leaf in jax.tree.leaves(inputs)]
+    values += [_input(leaf) for leaf in jax.tree.leaves(inputs)]
     results = _interpret(closed, values, biases, None)
     flows = [result for result in results if isinstance(result, Scaled)]
     if len(flows) < len(results):
         raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
-    return flows
+    return [unfolded(flow) for flow in flows]
+
+
+def _input(leaf: Any) -> Scaled:
+    if isinstance(leaf, Tracer):
+        return scaled(leaf)
+    held, origins = held_once(np.asarray(leaf))
+    return replace(scaled(jnp.asarray(held)), origins=origins if any(origins) else ())
 
 
 def _interpret(
@@ -183,7 +193,7 @@ def _activation(site: Site, flow: Scaled, *others: Scaled) -> list[Value]:
     if others:
         raise site.refuse("an activation of more than one value that depends on the input")
     for var in site.equation.outvars:
-        if getattr(var.aval, "shape", None) != flow.mantissa.shape:
+        if getattr(var.aval, "shape", None) != flow.shape:
             raise site.refuse("an activation that changes the shape")
     return [flow] * len(site.equation.outvars)
 
@@ -209,7 +219,7 @@ def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
 
     match site.equation.primitive.name:
         case "scan":
-            return _scan(site, interpret, operands)
+            return _scan(site, interpret, _unfolded(operands))
         case "checkpoint" | "remat2":
             options = {name: params[name] for name in ("policy", "prevent_cse")}
             return jax.checkpoint(interpret, **options)(*operands)
@@ -229,7 +239,7 @@ def _scan(site: Site, interpret: Callable[..., list[Value]], operands: list[Valu
 
     def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
         values = [_with_array(x, part) for x, part in zip(xs, slices, strict=True)]
-        results = interpret(*fixed, *carried, *values)
+        results = _unfolded(interpret(*fixed, *carried, *values))
         after = [
             flow_of(site, result) if isinstance(before, Scaled) else result
             for before, result in zip(carried, results[:carry], strict=True)
@@ -257,6 +267,10 @@ def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
         consts, carry, _ = params["ft_in"].unpack()
         return len(consts), len(carry)
     return params["num_consts"], params["num_carry"]
+
+
+def _unfolded(values: Sequence[Value]) -> list[Value]:
+    return [unfolded(value) if isinstance(value, Scaled) else value for value in values]
 
 
 def _with_array(value: Value, array: jax.Array) -> Value:

@@ -1,7 +1,8 @@
 """What each operation does in the linear network, where everything is nonnegative and scaled."""
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from jax.core import Tracer
 
 from synflow_jax.convolution import convolve
 from synflow_jax.equations import Coefficient, Site, Value
+from synflow_jax.repeats import common, finer, picked
 from synflow_jax.scaled import (
     Scaled,
     aligned,
@@ -21,10 +23,45 @@ from synflow_jax.scaled import (
     grown,
     normalized,
     scaled,
+    unfolded,
 )
+from synflow_jax.windows import Window, moved
 
 Rule = Callable[..., Any]
 """``rule(site, *values) -> Value`` or, for several results, a list of them."""
+
+
+def unfolding(rule: Rule) -> Rule:
+    """``rule`` on operands with all their slices."""
+
+    def unfolded_first(site: Site, *values: Value) -> Any:
+        return rule(site, *(unfolded(v) if isinstance(v, Scaled) else v for v in values))
+
+    return unfolded_first
+
+
+def alike(rule: Rule) -> Rule:
+    """``rule``, which works element by element, on operands that hold the same slices."""
+
+    def alike_first(site: Site, *values: Value) -> Any:
+        return rule(site, *_with_common_origins(values))
+
+    return alike_first
+
+
+def _with_common_origins(values: Sequence[Value]) -> list[Value]:
+    flows = [value for value in values if isinstance(value, Scaled)]
+    if not all(flow.origins for flow in flows):
+        return [unfolded(v) if isinstance(v, Scaled) else v for v in values]
+    shapes = [jnp.shape(value.value) for value in values if isinstance(value, Coefficient)]
+    varies = [any(shape and shape[i] > 1 for shape in shapes) for i in range(len(flows[0].origins))]
+    origins = functools.reduce(common, (flow.origins for flow in flows))
+    origins = tuple(None if v else o for v, o in zip(varies, origins, strict=True))
+
+    def refined(flow: Scaled) -> Scaled:
+        return replace(flow, mantissa=finer(flow.mantissa, flow.origins, origins), origins=origins)
+
+    return [refined(value) if isinstance(value, Scaled) else value for value in values]
 
 
 def flow_of(site: Site, value: Value) -> Scaled:
@@ -106,7 +143,7 @@ def multiplies(site: Site, left: Value, right: Value) -> Scaled:
         return grown(product, coefficient_growth(factor.dtype))
     number = scaled(factor)
     mantissa = site.bind(flow.mantissa, number.mantissa)
-    return grown(Scaled(mantissa, flow.exponent + number.exponent, flow.growth), 2)
+    return grown(replace(flow, mantissa=mantissa, exponent=flow.exponent + number.exponent), 2)
 
 
 def divides(site: Site, left: Value, right: Value) -> Scaled:
@@ -118,7 +155,8 @@ def divides(site: Site, left: Value, right: Value) -> Scaled:
         # Where the divisor is much smaller than its largest element, the quotient is much larger.
         left = normalized(left)
     mantissa = site.bind(left.mantissa, right.mantissa)
-    quotient = Scaled(mantissa, left.exponent - right.exponent, left.growth + 2)
+    exponent = left.exponent - right.exponent
+    quotient = replace(left, mantissa=mantissa, exponent=exponent, growth=left.growth + 2)
     return normalized(quotient) if right.mantissa.ndim else grown(quotient, 0)
 
 
@@ -139,8 +177,32 @@ def convolves(site: Site, left: Value, right: Value) -> Scaled:
     if not (isinstance(left, Scaled) and isinstance(right, Coefficient)):
         return accumulates(site, left, right)
     kernel = jnp.asarray(magnitude(site, right))
-    mantissa = convolve(site.bind, site.equation.params, left.mantissa, kernel)
-    return normalized(replace(left, mantissa=mantissa))
+    mantissa, origins = convolve(
+        site.bind, site.equation.params, left.mantissa, kernel, left.origins
+    )
+    return normalized(replace(left, mantissa=mantissa, origins=origins))
+
+
+def pools(site: Site, operand: Scaled) -> Scaled:
+    """Sums or largest elements of a moving window."""
+    summed = site.equation.primitive.name == "reduce_window_sum"
+    if not operand.origins:
+        return sums(site, operand) if summed else passes(site, operand)
+    names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
+    params = [site.equation.params[name] for name in names]
+    windows = [Window(*each) for each in zip(*params, strict=True)]
+    x = operand.mantissa
+    sources, origins = moved(windows, x.shape, operand.origins)
+    # The last axis first, so that of equal elements the first, row by row, gets the gradient.
+    for axis in reversed(range(x.ndim)):
+        taps = [picked(x, axis, tap) for tap in sources[axis].T]
+        x = functools.reduce(jnp.add if summed else _first_of_larger, taps)
+    terms = math.prod(operand.shape) if summed else 1
+    return grown(replace(operand, mantissa=x, origins=origins), terms.bit_length() * summed)
+
+
+def _first_of_larger(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.where(b > a, b, a)
 
 
 _DEGREE_2 = "a product of two values that both depend on the input has degree 2"
@@ -169,7 +231,9 @@ def subtracts(site: Site, left: Value, right: Value) -> Scaled:
 def _joined(site: Site, values: list[Value], *others: Any) -> Scaled:
     """The operation on values brought to one exponent."""
     flows = aligned(*(added(site, value) for value in values))
-    return grown(replace(flows[0], mantissa=site.bind(*others, *(f.mantissa for f in flows))), 1)
+    origins = next((value.origins for value in values if isinstance(value, Scaled)), ())
+    mantissa = site.bind(*others, *(flow.mantissa for flow in flows))
+    return grown(replace(flows[0], mantissa=mantissa, origins=origins), 1)
 
 
 def joins(site: Site, *values: Value) -> Scaled:
@@ -256,33 +320,36 @@ def _known(value: Value, holds: Callable[[np.ndarray], Any]) -> bool:
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(
-        (
-            "broadcast_in_dim copy copy_p device_put dynamic_slice expand_dims "
-            "layout_constraint name optimization_barrier pcast pvary reduce_max reduce_min "
-            "reduce_precision reduce_window_max reduce_window_min reshape reshard rev "
-            "sharding_constraint slice split squeeze stop_gradient tile transpose cummax cummin"
-        ).split(),
-        passes,
-    ),
-    **dict.fromkeys("cumsum reduce_sum reduce_window_sum".split(), sums),
-    **dict.fromkeys("psum psum_invariant".split(), all_reduces),
-    **dict.fromkeys("add add_any".split(), adds),
+    # Those for which equal slices stay held once.
+    **dict.fromkeys("copy copy_p name reduce_precision stop_gradient".split(), passes),
+    **dict.fromkeys("reduce_window_max reduce_window_min reduce_window_sum".split(), pools),
+    **dict.fromkeys("add add_any".split(), alike(adds)),
     "abs": same,
-    "concatenate": joins,
-    "gather": gathers,
-    "stack": joins,
     "conv_general_dilated": convolves,
     "convert_element_type": converts,
-    "div": divides,
-    "dot_general": accumulates,
-    "dynamic_update_slice": updates,
-    "max": takes_larger,
-    "min": takes_smaller,
-    "mul": multiplies,
-    "pad": pads,
-    "scatter": scatters,
-    "scatter-add": scatters,
-    "select_n": selects,
-    "sub": subtracts,
+    "div": alike(divides),
+    "max": alike(takes_larger),
+    "min": alike(takes_smaller),
+    "mul": alike(multiplies),
+    "sub": alike(subtracts),
+    # The others.
+    **dict.fromkeys(
+        (
+            "broadcast_in_dim device_put dynamic_slice expand_dims layout_constraint "
+            "optimization_barrier pcast pvary reduce_max reduce_min reshape reshard rev "
+            "sharding_constraint slice split squeeze tile transpose cummax cummin"
+        ).split(),
+        unfolding(passes),
+    ),
+    **dict.fromkeys("cumsum reduce_sum".split(), unfolding(sums)),
+    **dict.fromkeys("psum psum_invariant".split(), unfolding(all_reduces)),
+    "concatenate": unfolding(joins),
+    "gather": unfolding(gathers),
+    "stack": unfolding(joins),
+    "dot_general": unfolding(accumulates),
+    "dynamic_update_slice": unfolding(updates),
+    "pad": unfolding(pads),
+    "scatter": unfolding(scatters),
+    "scatter-add": unfolding(scatters),
+    "select_n": unfolding(selects),
 }

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from synflow_jax.repeats import Origins, whole
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -24,11 +26,20 @@ class Scaled:
         exponent: int32 scalar, one for the whole array; a constant to the gradient.
         growth: by how many powers of two the mantissa may have grown since it was last
             normalized. Known when tracing.
+        origins: which slices the mantissa holds. Known when tracing.
     """
 
     mantissa: jax.Array
     exponent: jax.Array
     growth: int = field(default=0, metadata={"static": True})
+    origins: Origins = field(default=(), metadata={"static": True})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole array."""
+        held = self.mantissa.shape
+        origins = self.origins or (None,) * len(held)
+        return tuple(len(o) if o else n for n, o in zip(held, origins, strict=True))
 
 
 # The exponent of 0: below all others, so that 0 decides no common exponent. Sums of some tens of
@@ -62,7 +73,13 @@ def normalized(x: Scaled) -> Scaled:
     """The same value with a mantissa whose largest element is in [1, 2); 0 stays."""
     top = _top(x.mantissa)
     mantissa = _times_power(x.mantissa, -top)
-    return Scaled(mantissa, jnp.maximum(x.exponent + top, _ZERO_EXPONENT))
+    exponent = jnp.maximum(x.exponent + top, _ZERO_EXPONENT)
+    return replace(x, mantissa=mantissa, exponent=exponent, growth=0)
+
+
+def unfolded(x: Scaled) -> Scaled:
+    """``x`` with all slices of its mantissa."""
+    return replace(x, mantissa=whole(x.mantissa, x.origins), origins=())
 
 
 def grown(x: Scaled, growth: int) -> Scaled:
@@ -82,8 +99,13 @@ def aligned(*values: Scaled | jax.Array) -> list[Scaled]:
 def at_exponent(exponent: jax.Array, *values: Scaled | jax.Array) -> list[Scaled]:
     """The same values at a common exponent that's no lower than theirs."""
     growth = max(value.growth for value in values if isinstance(value, Scaled))
+
+    def shifted(value: Scaled) -> Scaled:
+        mantissa = _times_power(value.mantissa, value.exponent - exponent)
+        return replace(value, mantissa=mantissa, exponent=exponent, growth=growth)
+
     return [
-        Scaled(_times_power(value.mantissa, value.exponent - exponent), exponent, growth)
+        shifted(value)
         if isinstance(value, Scaled)
         # What would need more is 0, and its gradient would overflow.
         else Scaled(_times_power(value, -exponent, most=_most_growth(value.dtype)), exponent)

@@ -135,7 +135,10 @@ def _total(apply_fn: ApplyFn, magnitudes: Params, inputs: Any, dtype: Any, biase
         check_float_output("apply_fn", outputs)
         return outputs
 
-    return total(linear_outputs(checked, magnitudes, _cast(inputs, dtype), biases=biases))
+    # Cast at once if that's possible, since repeated numbers are only known of concrete ones.
+    with jax.ensure_compile_time_eval():
+        inputs = _cast(inputs, dtype)
+    return total(linear_outputs(checked, magnitudes, inputs, biases=biases))
 
 
 def _magnitudes(params: Params, dtype: Any) -> Params:
