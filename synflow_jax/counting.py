@@ -156,47 +156,15 @@ def _unpacked(packed: tuple[jax.Array, ...]) -> list[jax.Array]:
 
 def largest(x: jax.Array) -> jax.Array:
     """The largest element of floating-point ``x``, -inf if there is none."""
-
-    def by_reduction(x: jax.Array) -> jax.Array:
-        return jnp.max(x, initial=-jnp.inf)
-
-    def add_block(block: jax.Array, largest: jax.Array) -> jax.Array:
-        return jnp.maximum(largest, block)
-
-    return _by_blocks(x, by_reduction, add_block, jnp.full(_BLOCK, -jnp.inf, x.dtype))
+    if x.size >= _BLOCK:
+        # A reduction of what is in memory is vectorized.
+        x = lax.optimization_barrier(x)
+    return jnp.max(x, initial=-jnp.inf)
 
 
 def count(flags: jax.Array) -> jax.Array:
     """How many elements are ``True``, int32."""
-
-    def by_reduction(flags: jax.Array) -> jax.Array:
+    if not alone() or flags.size % 4 or flags.size < _BLOCK:
         return jnp.sum(flags, dtype=jnp.int32)
-
-    def add_block(block: jax.Array, counts: jax.Array) -> jax.Array:
-        return counts + block.astype(jnp.int32)
-
-    return _by_blocks(flags, by_reduction, add_block, jnp.zeros(_BLOCK, jnp.int32))
-
-
-def _by_blocks(
-    x: jax.Array,
-    reduce: Callable[[jax.Array], jax.Array],
-    add_block: Callable[[jax.Array, jax.Array], jax.Array],
-    start: jax.Array,
-) -> jax.Array:
-    """``reduce(x)``, on a CPU of what ``add_block(block, state)`` makes of all blocks and start."""
-
-    def by_blocks(x: jax.Array) -> jax.Array:
-        flat, blocks = x.reshape(-1), x.size // _BLOCK
-
-        def step(i: jax.Array, state: jax.Array) -> jax.Array:
-            return add_block(lax.dynamic_slice(flat, (i * _BLOCK,), (_BLOCK,)), state)
-
-        whole = lax.fori_loop(0, blocks, step, start)
-        return reduce(
-            jnp.stack([reduce(whole), reduce(flat[blocks * _BLOCK :]).astype(whole.dtype)])
-        )
-
-    if not alone() or x.size < _BLOCK:
-        return reduce(x)
-    return lax.platform_dependent(x, cpu=by_blocks, default=reduce)
+    words = lax.bitcast_convert_type(flags.astype(jnp.uint8).reshape(-1, 4), jnp.uint32)
+    return jnp.sum(lax.population_count(words).astype(jnp.int32))
