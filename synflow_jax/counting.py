@@ -16,21 +16,22 @@ from jax import lax
 
 from synflow_jax.wide import Wide, total
 
-PIVOTS = 8
+PIVOTS = 7
 
 
 class Pivots(NamedTuple):
-    """The numbers ``base + (i << shift)`` for i from 0 to 7, scalars of an unsigned type."""
+    """The numbers ``base + (i << shift)`` for i from 1 to 7, scalars of an unsigned type."""
 
     base: jax.Array
     shift: jax.Array
 
     def all(self) -> jax.Array:
-        """The eight numbers."""
-        return self.base + (jnp.arange(PIVOTS).astype(self.base.dtype) << self.shift)
+        """The seven numbers."""
+        return self.base + (jnp.arange(1, PIVOTS + 1).astype(self.base.dtype) << self.shift)
 
 
-# Eight counts of 4 bits in an integer: each holds up to 15, then they are moved to 16 bits.
+# Eight counts of 4 bits in an integer: each holds up to 15, then they are moved to 16 bits. The
+# first is of what's below all pivots, so that nothing has to be left out.
 _BITS, _BLOCKS, _TOGETHER = 4, 15, 3
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 _BLOCK, _PARTS = 2**16, 16
@@ -51,10 +52,10 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
         keys: of each element, from its value and its position in its array, row by row.
         arrays: of any shapes; of one dimension if there is one device. Each has fewer than 2**31
             elements.
-        pivots: of the keys' type, the first at least 1.
+        pivots: of the keys' type.
 
     Returns:
-        Counts of shape ``(8,)``.
+        Counts of shape ``(7,)``.
     """
 
     def by_reduction(pivots: Pivots) -> Wide:
@@ -74,7 +75,7 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
         # Suffix sums: what is in an interval is as large as the pivots up to it.
         intervals, nothing = jnp.stack(_unpacked(packed)), jnp.zeros(PIVOTS - 1, jnp.int32)
         behind = jnp.concatenate([intervals, nothing])
-        return total([behind[i : i + PIVOTS] for i in range(PIVOTS)])
+        return total([behind[i + 1 : i + 1 + PIVOTS] for i in range(PIVOTS)])
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
     arrays, pivots = lax.optimization_barrier((arrays, pivots))
@@ -103,38 +104,44 @@ def _add_packed(
     Intervals i and i + 4 stand in the halves of the integers of ``packed[i]``.
     """
     length, size = packed[0].size, array.size
-    blocks = -(-size // length)
-    array = jnp.pad(array, (0, max(0, length - size)))
+    blocks = size // length
+    loops = blocks // _TOGETHER
 
-    def ones(i: jax.Array) -> jax.Array:
-        # The last block reaches back over elements that were counted already.
-        start = jnp.minimum(i * length, array.size - length)
-        position = start + lax.iota(jnp.int32, length)
-        new = position >= i * length
-        if size < length:
-            new &= position < size
-        key = keys(lax.dynamic_slice(array, (start,), (length,)), position)
-        interval = (key - pivots.base) >> pivots.shift
-        interval = jnp.minimum(interval, jnp.asarray(PIVOTS - 1, key.dtype))
-        one = jnp.uint32(1) << (interval.astype(jnp.uint32) * _BITS)
-        return jnp.where((key >= pivots.base) & new, one, jnp.uint32(0))
+    def ones(key: jax.Array) -> jax.Array:
+        interval = (jnp.maximum(key, pivots.base) - pivots.base) >> pivots.shift
+        interval = jnp.minimum(interval, jnp.asarray(PIVOTS, key.dtype)).astype(jnp.uint32)
+        return jnp.uint32(1) << (interval * _BITS)
+
+    def of_block(block: jax.Array | int) -> jax.Array:
+        start = block * length
+        values = lax.dynamic_slice(array, (start,), (length,))
+        return ones(keys(values, start + lax.iota(jnp.int32, length)))
 
     def add_blocks(i: jax.Array, counts: jax.Array) -> jax.Array:
         for j in range(_TOGETHER):
-            counts += ones(i * _TOGETHER + j)
+            counts += of_block(i * _TOGETHER + j)
         return counts
 
-    def add_group(group: jax.Array, packed: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        groups = _BLOCKS // _TOGETHER
-        end = jnp.minimum((group + 1) * groups, -(-blocks // _TOGETHER))
-        start = jnp.zeros(length, jnp.uint32)
-        counts = lax.fori_loop(group * groups, end, add_blocks, start)
+    def flushed(packed: tuple[jax.Array, ...], counts: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(
             wide + ((counts >> (_BITS * i)) & jnp.uint32(0x000F000F))
             for i, wide in enumerate(packed)
         )
 
-    return lax.fori_loop(0, -(-blocks // _BLOCKS), add_group, packed)
+    def add_group(group: jax.Array, packed: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        some = _BLOCKS // _TOGETHER
+        end = jnp.minimum((group + 1) * some, loops)
+        start = jnp.zeros(length, jnp.uint32)
+        return flushed(packed, lax.fori_loop(group * some, end, add_blocks, start))
+
+    if loops:
+        packed = lax.fori_loop(0, -(-loops * _TOGETHER // _BLOCKS), add_group, packed)
+    rest = [of_block(block) for block in range(loops * _TOGETHER, blocks)]
+    if last := size % length:
+        start = blocks * length
+        key = keys(array[start:], start + lax.iota(jnp.int32, last))
+        rest.append(ones(jnp.pad(key, (0, length - last))))
+    return flushed(packed, sum(rest[1:], rest[0])) if rest else packed
 
 
 def _unpacked(packed: tuple[jax.Array, ...]) -> list[jax.Array]:
@@ -150,7 +157,7 @@ def _unpacked(packed: tuple[jax.Array, ...]) -> list[jax.Array]:
             sums = [s + each.astype(jnp.int32) for s, each in zip(sums, narrow, strict=True)]
         return sums
 
-    sums = lax.fori_loop(0, 2, add_half, [jnp.zeros(length, jnp.int32)] * PIVOTS)
+    sums = lax.fori_loop(0, 2, add_half, [jnp.zeros(length, jnp.int32)] * (PIVOTS + 1))
     return [jnp.sum(s, dtype=jnp.int32) for s in sums]
 
 

@@ -2,7 +2,7 @@
 
 A float's bits, read as an unsigned integer with the sign handled, have the float's order: they are
 its key. The k-th largest key is searched for between bounds. A pass over the arrays counts how
-many keys are as large as each of eight numbers, which narrows the bounds; the eight are spread
+many keys are as large as each of seven numbers, which narrows the bounds; the seven are spread
 around where the k-th is expected if keys are even between the bounds. A sample tells where to
 begin. Where scores are equal, the last position to be kept is searched for in the same way.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from synflow_jax.counting import PIVOTS, Pivots, alone, count, counts_at_least, positions
+from synflow_jax.keys import keys
 from synflow_jax.schedules import kept_counts
 from synflow_jax.types import Selection
 from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, same, total, wide
@@ -75,11 +76,11 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     scores = [leaf.astype(f"float{bits}") for leaf in scores]
     arrays, places = _joined(scores) if alone() else _as_they_are(scores)
     bounds = _kth_largest(arrays, k)
-    lowest = _key(jnp.array(-jnp.inf, arrays[0].dtype)) + 1
+    lowest = keys(jnp.array(-jnp.inf, arrays[0].dtype)) + 1
 
     return lax.cond(
         same(bounds.at_low, k),
-        lambda: [_key(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
+        lambda: [keys(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
         lambda: _first_of_equal(scores, arrays, places, k, bounds),
     )
 
@@ -94,14 +95,14 @@ def _first_of_equal(
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
     left, equal, taken = minus(k, bounds.at_high), [], []
     for array in arrays:
-        equal.append(count(_key(array) == bounds.low))
+        equal.append(count(keys(array) == bounds.low))
         taken.append(at_most(left, equal[-1]))
         left = minus(left, wide(taken[-1]))
     # In one array at most, some are taken and some aren't.
     divided = [(some > 0) & (some < every) for some, every in zip(taken, equal, strict=True)]
 
     def earliness(i: int, x: jax.Array, position: jax.Array) -> jax.Array:
-        tie = divided[i] & (_key(x) == bounds.low)
+        tie = divided[i] & (keys(x) == bounds.low)
         return jnp.where(tie, (arrays[i].size - position).astype(jnp.uint32), 0)
 
     def of_divided(counts: list[jax.Array]) -> Wide:
@@ -114,8 +115,8 @@ def _first_of_equal(
     def keep(x: jax.Array, place: _Place) -> jax.Array:
         i = place.array
         early = earliness(i, x, place.first + positions(x.shape)) >= last
-        tie = (_key(x) == bounds.low) & (x > -jnp.inf) & (taken[i] > 0)
-        return (_key(x) > bounds.low) | (tie & (early | ~divided[i]))
+        tie = (keys(x) == bounds.low) & (x > -jnp.inf) & (taken[i] > 0)
+        return (keys(x) > bounds.low) | (tie & (early | ~divided[i]))
 
     return [keep(x, place) for x, place in zip(scores, places, strict=True)]
 
@@ -139,31 +140,23 @@ def _joined(scores: Sequence[jax.Array]) -> tuple[list[jax.Array], list[_Place]]
     return arrays, places
 
 
-def _key(x: jax.Array) -> jax.Array:
-    """Floats as unsigned integers of as many bits in the same order, both zeros alike."""
-    bits = x.dtype.itemsize * 8
-    signed = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros_like(x), x), f"int{bits}")
-    flips = (signed >> (bits - 1)) | jnp.iinfo(signed.dtype).min
-    return lax.bitcast_convert_type(signed ^ flips, f"uint{bits}")
-
-
-def _score_counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
-    return partial(counts_at_least, lambda _, x, __: _key(x), arrays)
+def _counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
+    return partial(counts_at_least, lambda _, x, __: keys(x), arrays)
 
 
 def _kth_largest(arrays: Sequence[jax.Array], k: Wide) -> _Bounds:
     """Bounds with ``at_low == k``, or with the k-th largest key alone between them."""
-    size, unsigned = sum(array.size for array in arrays), _key(arrays[0][..., :0]).dtype
+    size, unsigned = sum(array.size for array in arrays), keys(arrays[0][..., :0]).dtype
     if size < _SMALL or not alone():
-        return _search(_score_counts(arrays), k, _all_keys(unsigned, size))
+        return _search(_counts(arrays), k, _all_keys(unsigned, size))
     sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
     share = as_float(k) / size
     error = jnp.sqrt(sample.size * share * (1 - share)) + 1
     in_sample = wide(jnp.clip((share * sample.size).astype(jnp.int32), 1, sample.size))
     everywhere = _all_keys(unsigned, sample.size)
-    near = _search(_score_counts([sample]), in_sample, everywhere, enough=2 * error)
+    near = _search(_counts([sample]), in_sample, everywhere, enough=2 * error)
     guess = _guess(near, in_sample, error)
-    return _search(_score_counts(arrays), k, _all_keys(unsigned, size), first=guess)
+    return _search(_counts(arrays), k, _all_keys(unsigned, size), first=guess)
 
 
 def _all_keys(unsigned: jnp.dtype, size: int) -> _Bounds:
@@ -241,21 +234,20 @@ def _guess(bounds: _Bounds, k: Wide, error: jax.Array | None = None) -> _Guess:
 
 
 def _pivots(bounds: _Bounds, guess: _Guess, evenly: jax.Array) -> Pivots:
-    """The first of eight pivots between the bounds, and log2 of their distance.
+    """Seven pivots between the bounds.
 
     They lie one error apart around the guess, or if ``evenly`` as far apart as there is room.
     """
     unsigned = bounds.low.dtype
     width = bounds.high - bounds.low
-    gaps = PIVOTS - 1
-    room = jnp.floor(jnp.log2(jnp.maximum(width.astype(jnp.float32) - 2, gaps) / gaps))
+    room = jnp.floor(jnp.log2(jnp.maximum(width.astype(jnp.float32) - 2, PIVOTS) / PIVOTS))
     needed = jnp.ceil(jnp.log2(jnp.maximum(guess.error, 1)))
     shift = jnp.where(evenly, room, jnp.minimum(needed, room)).astype(unsigned)
-    span = jnp.asarray(gaps, unsigned) << shift
+    span = jnp.asarray(PIVOTS, unsigned) << shift
     center = jnp.where(evenly, bounds.low + (width >> 1), guess.key)
-    highest = jnp.where(width > span + 1, bounds.high - 1 - span, bounds.low + 1)
-    base = center - jnp.minimum(span >> 1, center)
-    return Pivots(jnp.clip(base, bounds.low + 1, highest), shift)
+    highest = jnp.where(width > span + 1, bounds.high - 1 - span, bounds.low)
+    half = (span >> 1) + (span >> 4)
+    return Pivots(jnp.clip(center - jnp.minimum(half, center), bounds.low, highest), shift)
 
 
 global_top_k = Selection(
