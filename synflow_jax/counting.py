@@ -8,7 +8,7 @@ block, eight of them in the bits of one integer, and only one block is reduced.
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class Pivots(NamedTuple):
 # first is of what's below all pivots, so that nothing has to be left out.
 _BITS, _BLOCKS, _TOGETHER = 4, 15, 3
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
-_BLOCK, _PARTS = 2**16, 16
+LANES, _PARTS = 2**16, 16
 
 Keys = Callable[[int, jax.Array, jax.Array], jax.Array]
 """``keys(i, values, positions)`` of array i: unsigned integers of the same shape, elementwise."""
@@ -68,7 +68,7 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
     def by_blocks(pivots: Pivots) -> Wide:
         longest = max(array.size for array in arrays)
-        length = min(_BLOCK, -(-longest // _PARTS) * _PARTS)
+        length = min(LANES, -(-longest // _PARTS) * _PARTS)
         packed = (jnp.zeros(length, jnp.uint32),) * 4
         for i, array in enumerate(arrays):
             packed = _add_packed(packed, partial(keys, i), array, pivots)
@@ -79,9 +79,72 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
     arrays, pivots = lax.optimization_barrier((arrays, pivots))
-    if not alone() or max(array.size for array in arrays) < _BLOCK:
+    if not alone() or max(array.size for array in arrays) < LANES:
         return by_reduction(pivots)
     return lax.platform_dependent(pivots, cpu=by_blocks, default=by_reduction)
+
+
+def between(keys: Keys, arrays: Sequence[jax.Array], low: jax.Array, high: jax.Array) -> jax.Array:
+    """How far keys with ``low <= key < high`` lie above ``low - 1``, and 0 for the others.
+
+    Each of `LANES` lanes, through which the arrays pass, holds its two largest, so that some may
+    be missing; on what isn't a single CPU all are.
+
+    Args:
+        keys: as in `counts_at_least`, and so are the arrays.
+        low: a scalar of the keys' type.
+        high: likewise, at most `MOST_BETWEEN` above.
+
+    Returns:
+        uint32 of shape ``(2 * LANES,)``.
+    """
+
+    def collect(low: jax.Array, high: jax.Array) -> jax.Array:
+        two = jnp.zeros(LANES, jnp.uint32)
+        for i, array in enumerate(arrays):
+            two = _add_between(two, partial(keys, i), array, low, high)
+        return jnp.concatenate([two >> 16, two & MOST_BETWEEN])
+
+    def nothing(low: jax.Array, high: jax.Array) -> jax.Array:
+        del low, high
+        return jnp.zeros(2 * LANES, jnp.uint32)
+
+    return lax.platform_dependent(low, high, cpu=collect, default=nothing)
+
+
+MOST_BETWEEN = 2**16 - 1
+
+
+def _add_between(
+    two: jax.Array,
+    keys: Callable[[jax.Array, jax.Array], jax.Array],
+    array: jax.Array,
+    low: jax.Array,
+    high: jax.Array,
+) -> jax.Array:
+    """The two largest of each lane, in the halves of an integer."""
+    blocks, rest = divmod(array.size, LANES)
+    loops = blocks // _TOGETHER
+
+    def add(two: jax.Array, start: Any, size: int = LANES) -> jax.Array:
+        values = lax.dynamic_slice(array, (start,), (size,))
+        above = keys(values, start + lax.iota(jnp.int32, size)) - low
+        new = jnp.where(above < high - low, above + 1, 0).astype(jnp.uint32)
+        new = jnp.pad(new, (0, LANES - size))
+        largest, second = two >> 16, two & MOST_BETWEEN
+        second = jnp.maximum(second, jnp.minimum(largest, new))
+        return (jnp.maximum(largest, new) << 16) | second
+
+    def add_blocks(i: jax.Array, two: jax.Array) -> jax.Array:
+        for j in range(_TOGETHER):
+            two = add(two, (i * _TOGETHER + j) * LANES)
+        return two
+
+    if loops:
+        two = lax.fori_loop(0, loops, add_blocks, two)
+    for block in range(loops * _TOGETHER, blocks):
+        two = add(two, block * LANES)
+    return add(two, blocks * LANES, rest) if rest else two
 
 
 def positions(shape: Sequence[int]) -> jax.Array:
@@ -163,7 +226,7 @@ def _unpacked(packed: tuple[jax.Array, ...]) -> list[jax.Array]:
 
 def largest(x: jax.Array) -> jax.Array:
     """The largest element of floating-point ``x``, -inf if there is none."""
-    if x.size >= _BLOCK:
+    if x.size >= LANES:
         # A reduction of what is in memory is vectorized.
         x = lax.optimization_barrier(x)
     return jnp.max(x, initial=-jnp.inf)
@@ -171,7 +234,7 @@ def largest(x: jax.Array) -> jax.Array:
 
 def count(flags: jax.Array) -> jax.Array:
     """How many elements are ``True``, int32."""
-    if not alone() or flags.size % 4 or flags.size < _BLOCK:
+    if not alone() or flags.size % 4 or flags.size < LANES:
         return jnp.sum(flags, dtype=jnp.int32)
     words = lax.bitcast_convert_type(flags.astype(jnp.uint8).reshape(-1, 4), jnp.uint32)
     return jnp.sum(lax.population_count(words).astype(jnp.int32))

@@ -17,14 +17,26 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.counting import PIVOTS, Pivots, alone, count, counts_at_least, positions
+from synflow_jax.counting import (
+    LANES,
+    MOST_BETWEEN,
+    PIVOTS,
+    Pivots,
+    alone,
+    between,
+    count,
+    counts_at_least,
+    positions,
+)
 from synflow_jax.keys import keys
 from synflow_jax.schedules import kept_counts
 from synflow_jax.types import Selection
-from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, same, total, wide
+from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, plus, same, total, wide
 
 # A prime, so that a sample doesn't run along one axis of an array.
 _SAMPLE_STRIDE = 509
+# Scores from which on the last few are collected, and how few: hardly three in one of the lanes.
+_LARGE, _FEW = 2**20, 1000
 # Neighbors smaller than this are ranked as one array, since each array adds a loop to compile.
 _SMALL = 2**16
 
@@ -43,6 +55,22 @@ class _Guess(NamedTuple):
 
     key: jax.Array
     error: jax.Array
+
+
+class _Few(NamedTuple):
+    """The keys between two bounds by themselves.
+
+    Attributes:
+        offsets: of those keys from the one below the lower bound, and 0 elsewhere.
+        bounds: the two.
+        tried: whether they were looked for.
+        complete: whether all of them are here.
+    """
+
+    offsets: jax.Array
+    bounds: _Bounds
+    tried: jax.Array
+    complete: jax.Array
 
 
 class _Place(NamedTuple):
@@ -110,7 +138,8 @@ def _first_of_equal(
 
     longest = max(array.size for array in arrays)
     inside = _Bounds(jnp.uint32(0), jnp.uint32(longest + 1), of_divided(equal), wide(0))
-    last = _search(partial(counts_at_least, earliness, arrays), of_divided(taken), inside).low
+    counts, first = partial(counts_at_least, earliness, arrays), _pivots_evenly(inside)
+    last = _search(counts, of_divided(taken), inside, first).low
 
     def keep(x: jax.Array, place: _Place) -> jax.Array:
         i = place.array
@@ -141,22 +170,63 @@ def _joined(scores: Sequence[jax.Array]) -> tuple[list[jax.Array], list[_Place]]
 
 
 def _counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
-    return partial(counts_at_least, lambda _, x, __: keys(x), arrays)
+    return partial(counts_at_least, _score_keys, arrays)
+
+
+def _score_keys(_: int, x: jax.Array, __: jax.Array) -> jax.Array:
+    return keys(x)
 
 
 def _kth_largest(arrays: Sequence[jax.Array], k: Wide) -> _Bounds:
     """Bounds with ``at_low == k``, or with the k-th largest key alone between them."""
     size, unsigned = sum(array.size for array in arrays), keys(arrays[0][..., :0]).dtype
+    counts, everywhere = _counts(arrays), _all_keys(unsigned, size)
     if size < _SMALL or not alone():
-        return _search(_counts(arrays), k, _all_keys(unsigned, size))
+        return _search(counts, k, everywhere, _pivots_evenly(everywhere))
     sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
     share = as_float(k) / size
     error = jnp.sqrt(sample.size * share * (1 - share)) + 1
     in_sample = wide(jnp.clip((share * sample.size).astype(jnp.int32), 1, sample.size))
-    everywhere = _all_keys(unsigned, sample.size)
-    near = _search(_counts([sample]), in_sample, everywhere, enough=2 * error)
-    guess = _guess(near, in_sample, error)
-    return _search(_counts(arrays), k, _all_keys(unsigned, size), first=guess)
+    all_sampled = _all_keys(unsigned, sample.size)
+    first = _pivots_evenly(all_sampled)
+    near = _search(_counts([sample]), in_sample, all_sampled, first, enough=2 * error)
+    pivots = _pivots(everywhere, _guess(near, in_sample, error), jnp.array(False))
+    if size < _LARGE:
+        return _search(counts, k, everywhere, pivots)
+    return _search_and_collect(arrays, k, everywhere, pivots)
+
+
+def _search_and_collect(
+    arrays: Sequence[jax.Array], k: Wide, bounds: _Bounds, pivots: Pivots
+) -> _Bounds:
+    """`_search` in all arrays until few keys are left, then if possible among those alone."""
+    no = jnp.array(False)
+    nothing = _Few(jnp.zeros(2 * LANES, jnp.uint32), bounds, no, no)
+
+    def collect(bounds: _Bounds) -> _Few:
+        offsets = between(_score_keys, arrays, bounds.low, bounds.high)
+        complete = count(offsets > 0) == _between(bounds).astype(jnp.int32)
+        return _Few(offsets, bounds, jnp.array(True), complete)
+
+    def counts(few: _Few, pivots: Pivots) -> Wide:
+        def of_few() -> Wide:
+            def to_keys(_: int, offsets: jax.Array, __: jax.Array) -> jax.Array:
+                key = few.bounds.low - 1 + offsets.astype(few.bounds.low.dtype)
+                return jnp.where(offsets > 0, key, 0)
+
+            return plus(counts_at_least(to_keys, [few.offsets], pivots), few.bounds.at_high)
+
+        return lax.cond(few.complete, of_few, lambda: counts_at_least(_score_keys, arrays, pivots))
+
+    def narrow(state: tuple[_Bounds, Pivots, _Few]) -> tuple[_Bounds, Pivots, _Few]:
+        bounds, pivots, few = state
+        now = ~few.tried & (_between(bounds) <= _FEW) & (bounds.high - bounds.low <= MOST_BETWEEN)
+        few = lax.cond(now, lambda: collect(bounds), lambda: few)
+        return *_narrower(bounds, k, pivots, counts(few, pivots)), few
+
+    return lax.while_loop(
+        lambda state: _unfinished(state[0], k), narrow, (bounds, pivots, nothing)
+    )[0]
 
 
 def _all_keys(unsigned: jnp.dtype, size: int) -> _Bounds:
@@ -169,8 +239,8 @@ def _search(
     counts: Callable[[Pivots], Wide],
     k: Wide,
     bounds: _Bounds,
+    pivots: Pivots,
     *,
-    first: _Guess | None = None,
     enough: jax.Array | None = None,
 ) -> _Bounds:
     """Narrows ``bounds`` until ``at_low == k``, or one key is between, or ``enough`` few are.
@@ -179,22 +249,26 @@ def _search(
     """
 
     def unfinished(state: tuple[_Bounds, Pivots]) -> jax.Array:
-        bounds, _ = state
-        going = ~same(bounds.at_low, k) & (bounds.high - bounds.low > 1)
-        return going if enough is None else going & (_between(bounds) > enough)
+        going = _unfinished(state[0], k)
+        return going if enough is None else going & (_between(state[0]) > enough)
 
     def narrow(state: tuple[_Bounds, Pivots]) -> tuple[_Bounds, Pivots]:
-        before, pivots = state
-        after = _narrowed(before, k, pivots, counts(pivots))
-        # Where keys turn out uneven, bounds a quarter as far apart are sure.
-        uneven = after.high - after.low > (before.high - before.low) >> 2
-        return after, _pivots(after, _guess(after, k), uneven)
+        bounds, pivots = state
+        return _narrower(bounds, k, pivots, counts(pivots))
 
-    if first is None:
-        start = _pivots(bounds, _guess(bounds, k), jnp.array(True))
-    else:
-        start = _pivots(bounds, first, jnp.array(False))
-    return lax.while_loop(unfinished, narrow, (bounds, start))[0]
+    return lax.while_loop(unfinished, narrow, (bounds, pivots))[0]
+
+
+def _unfinished(bounds: _Bounds, k: Wide) -> jax.Array:
+    return ~same(bounds.at_low, k) & (bounds.high - bounds.low > 1)
+
+
+def _narrower(before: _Bounds, k: Wide, pivots: Pivots, counts: Wide) -> tuple[_Bounds, Pivots]:
+    """Bounds and the next pivots, given how many keys are as large as each pivot."""
+    after = _narrowed(before, k, pivots, counts)
+    # Where keys turn out uneven, bounds a quarter as far apart are sure.
+    uneven = after.high - after.low > (before.high - before.low) >> 2
+    return after, _pivots(after, _guess(after, k), uneven)
 
 
 def _narrowed(bounds: _Bounds, k: Wide, pivots: Pivots, counts: Wide) -> _Bounds:
@@ -231,6 +305,10 @@ def _guess(bounds: _Bounds, k: Wide, error: jax.Array | None = None) -> _Guess:
     share = jnp.clip(above / between, 0, 0.999)
     key = bounds.low + (share * width).astype(bounds.low.dtype)
     return _Guess(key, error * (width / between))
+
+
+def _pivots_evenly(bounds: _Bounds) -> Pivots:
+    return _pivots(bounds, _Guess(bounds.low, jnp.float32(1)), jnp.array(True))
 
 
 def _pivots(bounds: _Bounds, guess: _Guess, evenly: jax.Array) -> Pivots:

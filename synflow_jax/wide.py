@@ -36,6 +36,11 @@ def total(counts: Sequence[jax.Array]) -> Wide:
     return _carried(sum(word.high for word in words), sum(word.low for word in words))
 
 
+def plus(a: Wide, b: Wide) -> Wide:
+    """``a + b``."""
+    return _carried(a.high + b.high, a.low + b.low)
+
+
 def minus(a: Wide, b: Wide) -> Wide:
     """``a - b``, where that's nonnegative."""
     return _carried(a.high - b.high, a.low - b.low)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synflow_jax.counting import Pivots
-from synflow_jax.selection import _all_keys, _search
+from synflow_jax.selection import _all_keys, _pivots_evenly, _search
 from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, same, total, wide
 
 PROGRAM = Path(__file__).parent / "sharded_cases.py"
@@ -94,5 +94,5 @@ def test_kth_of_eight_billion(k: int) -> None:
 
     everywhere = _all_keys(jnp.dtype("uint32"), 2**33)
     with jax.disable_jit():
-        found = _search(counts, wide(k), everywhere)
+        found = _search(counts, wide(k), everywhere, _pivots_evenly(everywhere))
     assert int(found.low) == 2**32 - -(-k // 2)
