@@ -5,9 +5,7 @@ takes ten times as long as reading the arrays. There, counts are added up elemen
 block, eight of them in the bits of one integer, and only one block is reduced.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -36,8 +34,8 @@ _BITS, _BLOCKS, _TOGETHER = 4, 15, 3
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 LANES, _PARTS = 2**16, 16
 
-Keys = Callable[[int, jax.Array, jax.Array], jax.Array]
-"""``keys(i, values, positions)`` of array i: unsigned integers of the same shape, elementwise."""
+Keys = Callable[[jax.Array], jax.Array]
+"""Unsigned integers of the same shape, elementwise."""
 
 
 def alone() -> bool:
@@ -49,7 +47,7 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
     """How many keys are as large as each pivot.
 
     Args:
-        keys: of each element, from its value and its position in its array, row by row.
+        keys: of the arrays' elements.
         arrays: of any shapes; of one dimension if there is one device. Each has fewer than 2**31
             elements.
         pivots: of the keys' type.
@@ -59,19 +57,18 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
     """
 
     def by_reduction(pivots: Pivots) -> Wide:
-        def counts(i: int, array: jax.Array) -> jax.Array:
-            key = keys(i, array, positions(array.shape))
+        def counts(key: jax.Array) -> jax.Array:
             sums = [jnp.sum(key >= pivot, dtype=jnp.int32) for pivot in pivots.all()]
             return jnp.stack(sums)
 
-        return total([counts(i, array) for i, array in enumerate(arrays)])
+        return total([counts(keys(array)) for array in arrays])
 
     def by_blocks(pivots: Pivots) -> Wide:
         longest = max(array.size for array in arrays)
         length = min(LANES, -(-longest // _PARTS) * _PARTS)
         packed = (jnp.zeros(length, jnp.uint32),) * 4
-        for i, array in enumerate(arrays):
-            packed = _add_packed(packed, partial(keys, i), array, pivots)
+        for array in arrays:
+            packed = _add_packed(packed, keys, array, pivots)
         # Suffix sums: what is in an interval is as large as the pivots up to it.
         intervals, nothing = jnp.stack(_unpacked(packed)), jnp.zeros(PIVOTS - 1, jnp.int32)
         behind = jnp.concatenate([intervals, nothing])
@@ -101,8 +98,8 @@ def between(keys: Keys, arrays: Sequence[jax.Array], low: jax.Array, high: jax.A
 
     def collect(low: jax.Array, high: jax.Array) -> jax.Array:
         two = jnp.zeros(LANES, jnp.uint32)
-        for i, array in enumerate(arrays):
-            two = _add_between(two, partial(keys, i), array, low, high)
+        for array in arrays:
+            two = _add_between(two, keys, array, low, high)
         return jnp.concatenate([two >> 16, two & MOST_BETWEEN])
 
     def nothing(low: jax.Array, high: jax.Array) -> jax.Array:
@@ -117,7 +114,7 @@ MOST_BETWEEN = 2**16 - 1
 
 def _add_between(
     two: jax.Array,
-    keys: Callable[[jax.Array, jax.Array], jax.Array],
+    keys: Keys,
     array: jax.Array,
     low: jax.Array,
     high: jax.Array,
@@ -127,8 +124,7 @@ def _add_between(
     loops = blocks // _TOGETHER
 
     def add(two: jax.Array, start: Any, size: int = LANES) -> jax.Array:
-        values = lax.dynamic_slice(array, (start,), (size,))
-        above = keys(values, start + lax.iota(jnp.int32, size)) - low
+        above = keys(lax.dynamic_slice(array, (start,), (size,))) - low
         new = jnp.where(above < high - low, above + 1, 0).astype(jnp.uint32)
         new = jnp.pad(new, (0, LANES - size))
         largest, second = two >> 16, two & MOST_BETWEEN
@@ -147,18 +143,9 @@ def _add_between(
     return add(two, blocks * LANES, rest) if rest else two
 
 
-def positions(shape: Sequence[int]) -> jax.Array:
-    """Each element's position, row by row, int32."""
-    index = jnp.zeros(shape, jnp.int32)
-    for axis in range(len(shape)):
-        stride = math.prod(shape[axis + 1 :])
-        index += lax.broadcasted_iota(jnp.int32, shape, axis) * stride
-    return index
-
-
 def _add_packed(
     packed: tuple[jax.Array, ...],
-    keys: Callable[[jax.Array, jax.Array], jax.Array],
+    keys: Keys,
     array: jax.Array,
     pivots: Pivots,
 ) -> tuple[jax.Array, ...]:
@@ -176,9 +163,7 @@ def _add_packed(
         return jnp.uint32(1) << (interval * _BITS)
 
     def of_block(block: jax.Array | int) -> jax.Array:
-        start = block * length
-        values = lax.dynamic_slice(array, (start,), (length,))
-        return ones(keys(values, start + lax.iota(jnp.int32, length)))
+        return ones(keys(lax.dynamic_slice(array, (block * length,), (length,))))
 
     def add_blocks(i: jax.Array, counts: jax.Array) -> jax.Array:
         for j in range(_TOGETHER):
@@ -201,9 +186,7 @@ def _add_packed(
         packed = lax.fori_loop(0, -(-loops * _TOGETHER // _BLOCKS), add_group, packed)
     rest = [of_block(block) for block in range(loops * _TOGETHER, blocks)]
     if last := size % length:
-        start = blocks * length
-        key = keys(array[start:], start + lax.iota(jnp.int32, last))
-        rest.append(ones(jnp.pad(key, (0, length - last))))
+        rest.append(ones(jnp.pad(keys(array[blocks * length :]), (0, length - last))))
     return flushed(packed, sum(rest[1:], rest[0])) if rest else packed
 
 

@@ -8,6 +8,7 @@ begin. Where scores are equal, the last position to be kept is searched for in t
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -26,7 +27,6 @@ from synflow_jax.counting import (
     between,
     count,
     counts_at_least,
-    positions,
 )
 from synflow_jax.keys import keys
 from synflow_jax.schedules import kept_counts
@@ -37,6 +37,8 @@ from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, plus, sam
 _SAMPLE_STRIDE = 509
 # Scores from which on the last few are collected, and how few: hardly three in one of the lanes.
 _LARGE, _FEW = 2**20, 1000
+# Flags of which are counted together to find the first few.
+_ROW = 1024
 # Neighbors smaller than this are ranked as one array, since each array adds a loop to compile.
 _SMALL = 2**16
 
@@ -73,13 +75,6 @@ class _Few(NamedTuple):
     complete: jax.Array
 
 
-class _Place(NamedTuple):
-    """Where the scores of a leaf stand: from a position on in one of the arrays."""
-
-    array: int
-    first: int
-
-
 def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Array]:
     """Boolean arrays that are ``True`` at the ``k`` highest of all ``scores``.
 
@@ -102,79 +97,91 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     k = k if isinstance(k, Wide) else wide(jnp.asarray(k, jnp.int32))
     bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
     scores = [leaf.astype(f"float{bits}") for leaf in scores]
-    arrays, places = _joined(scores) if alone() else _as_they_are(scores)
-    bounds = _kth_largest(arrays, k)
-    lowest = keys(jnp.array(-jnp.inf, arrays[0].dtype)) + 1
+    bounds = _kth_largest(_joined(scores) if alone() else scores, k)
+    lowest = keys(jnp.array(-jnp.inf, scores[0].dtype)) + 1
 
     return lax.cond(
         same(bounds.at_low, k),
         lambda: [keys(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
-        lambda: _first_of_equal(scores, arrays, places, k, bounds),
+        lambda: _first_of_equal(scores, k, bounds),
     )
 
 
-def _first_of_equal(
-    scores: Sequence[jax.Array],
-    arrays: Sequence[jax.Array],
-    places: Sequence[_Place],
-    k: Wide,
-    bounds: _Bounds,
-) -> list[jax.Array]:
+def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> list[jax.Array]:
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
-    left, equal, taken = minus(k, bounds.at_high), [], []
-    for array in arrays:
-        equal.append(count(keys(array) == bounds.low))
-        taken.append(at_most(left, equal[-1]))
-        left = minus(left, wide(taken[-1]))
-    # In one array at most, some are taken and some aren't.
-    divided = [(some > 0) & (some < every) for some, every in zip(taken, equal, strict=True)]
-
-    def earliness(i: int, x: jax.Array, position: jax.Array) -> jax.Array:
-        tie = divided[i] & (keys(x) == bounds.low)
-        return jnp.where(tie, (arrays[i].size - position).astype(jnp.uint32), 0)
-
-    def of_divided(counts: list[jax.Array]) -> Wide:
-        return total([jnp.where(d, each, 0) for d, each in zip(divided, counts, strict=True)])
-
-    longest = max(array.size for array in arrays)
-    inside = _Bounds(jnp.uint32(0), jnp.uint32(longest + 1), of_divided(equal), wide(0))
-    counts, first = partial(counts_at_least, earliness, arrays), _pivots_evenly(inside)
-    last = _search(counts, of_divided(taken), inside, first).low
-
-    def keep(x: jax.Array, place: _Place) -> jax.Array:
-        i = place.array
-        early = earliness(i, x, place.first + positions(x.shape)) >= last
-        tie = (keys(x) == bounds.low) & (x > -jnp.inf) & (taken[i] > 0)
-        return (keys(x) > bounds.low) | (tie & (early | ~divided[i]))
-
-    return [keep(x, place) for x, place in zip(scores, places, strict=True)]
+    equal = [(keys(x) == bounds.low) & (x > -jnp.inf) for x in scores]
+    missing = minus(k, bounds.at_high)
+    joined = alone() and sum(x.size for x in scores) < 2**31
+    first = (_first_joined if joined else _first_by_search)(equal, missing)
+    return [(keys(x) > bounds.low) | each for x, each in zip(scores, first, strict=True)]
 
 
-def _as_they_are(scores: Sequence[jax.Array]) -> tuple[list[jax.Array], list[_Place]]:
-    return list(scores), [_Place(i, 0) for i in range(len(scores))]
+def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
+    """The first ``k`` of all flags, or all if they are fewer."""
+    flat = jnp.concatenate([each.reshape(-1) for each in flags])
+    rows = jnp.pad(flat, (0, -flat.size % _ROW)).reshape(-1, _ROW)
+    sums = jnp.sum(rows, axis=1, dtype=jnp.int32)
+    behind = jnp.cumsum(sums)
+    count = at_most(k, behind[-1])
+    row = jnp.sum(behind < count, dtype=jnp.int32)
+    missing = count - (behind - sums)[row]
+    before = jnp.cumsum(rows[row], dtype=jnp.int32) < missing
+    end = jnp.where(count > 0, row * _ROW + jnp.sum(before, dtype=jnp.int32) + 1, 0)
+    kept = jnp.split(flat & (lax.iota(jnp.int32, flat.size) < end), _ends(flags)[:-1])
+    return [part.reshape(each.shape) for part, each in zip(kept, flags, strict=True)]
 
 
-def _joined(scores: Sequence[jax.Array]) -> tuple[list[jax.Array], list[_Place]]:
+def _ends(arrays: Sequence[jax.Array]) -> list[int]:
+    return list(itertools.accumulate(array.size for array in arrays))
+
+
+def _first_by_search(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
+    """The same for flags of any number and sharding: a search for the last position."""
+    counts = [jnp.sum(each, dtype=jnp.int32) for each in flags]
+    wanted = []
+    for every in counts:
+        wanted.append(at_most(k, every))
+        k = minus(k, wide(wanted[-1]))
+    # In one array at most, some are kept and some aren't.
+    divided = [(some > 0) & (some < every) for some, every in zip(wanted, counts, strict=True)]
+
+    def of_divided(numbers: Sequence[jax.Array]) -> Wide:
+        return total([jnp.where(d, n, 0) for d, n in zip(divided, numbers, strict=True)])
+
+    early = [
+        jnp.where(each & d, (each.size - _positions(each.shape)).astype(jnp.uint32), 0)
+        for each, d in zip(flags, divided, strict=True)
+    ]
+    most = jnp.uint32(max(each.size for each in flags) + 1)
+    inside = _Bounds(jnp.uint32(0), most, of_divided(counts), wide(0))
+    among = partial(counts_at_least, lambda key: key, early)
+    last = _search(among, of_divided(wanted), inside, _pivots_evenly(inside)).low
+    return [
+        jnp.where(d, early_in >= jnp.maximum(last, 1), each & (n > 0))
+        for each, n, d, early_in in zip(flags, wanted, divided, early, strict=True)
+    ]
+
+
+def _positions(shape: Sequence[int]) -> jax.Array:
+    """Each element's position, row by row, int32."""
+    index = jnp.zeros(shape, jnp.int32)
+    for axis in range(len(shape)):
+        stride = math.prod(shape[axis + 1 :])
+        index += lax.broadcasted_iota(jnp.int32, shape, axis) * stride
+    return index
+
+
+def _joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
     """The scores in order as one-dimensional arrays, runs of small ones joined."""
-    arrays, places = [], []
-    for small, leaves in itertools.groupby(scores, lambda leaf: leaf.size < _SMALL):
-        run = [leaf.reshape(-1) for leaf in leaves]
-        if small:
-            firsts = itertools.accumulate((leaf.size for leaf in run[:-1]), initial=0)
-            places += [_Place(len(arrays), first) for first in firsts]
-            arrays.append(jnp.concatenate(run))
-        else:
-            places += [_Place(len(arrays) + i, 0) for i in range(len(run))]
-            arrays += run
-    return arrays, places
+    arrays = []
+    for small, some in itertools.groupby(scores, lambda leaf: leaf.size < _SMALL):
+        run = [leaf.reshape(-1) for leaf in some]
+        arrays += [jnp.concatenate(run)] if small else run
+    return arrays
 
 
 def _counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
-    return partial(counts_at_least, _score_keys, arrays)
-
-
-def _score_keys(_: int, x: jax.Array, __: jax.Array) -> jax.Array:
-    return keys(x)
+    return partial(counts_at_least, keys, arrays)
 
 
 def _kth_largest(arrays: Sequence[jax.Array], k: Wide) -> _Bounds:
@@ -204,19 +211,19 @@ def _search_and_collect(
     nothing = _Few(jnp.zeros(2 * LANES, jnp.uint32), bounds, no, no)
 
     def collect(bounds: _Bounds) -> _Few:
-        offsets = between(_score_keys, arrays, bounds.low, bounds.high)
+        offsets = between(keys, arrays, bounds.low, bounds.high)
         complete = count(offsets > 0) == _between(bounds).astype(jnp.int32)
         return _Few(offsets, bounds, jnp.array(True), complete)
 
     def counts(few: _Few, pivots: Pivots) -> Wide:
         def of_few() -> Wide:
-            def to_keys(_: int, offsets: jax.Array, __: jax.Array) -> jax.Array:
+            def to_keys(offsets: jax.Array) -> jax.Array:
                 key = few.bounds.low - 1 + offsets.astype(few.bounds.low.dtype)
                 return jnp.where(offsets > 0, key, 0)
 
             return plus(counts_at_least(to_keys, [few.offsets], pivots), few.bounds.at_high)
 
-        return lax.cond(few.complete, of_few, lambda: counts_at_least(_score_keys, arrays, pivots))
+        return lax.cond(few.complete, of_few, lambda: counts_at_least(keys, arrays, pivots))
 
     def narrow(state: tuple[_Bounds, Pivots, _Few]) -> tuple[_Bounds, Pivots, _Few]:
         bounds, pivots, few = state

@@ -61,6 +61,23 @@ def test_large_and_small_arrays_together(k: int, ties: bool) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("k", [1, 200_000, 700_001, 1_599_999])
+@pytest.mark.parametrize("layout", ["random", "neighbors in rank stand 65,536 apart", "ties"])
+def test_more_than_a_million(k: int, layout: str) -> None:
+    rng = np.random.default_rng(0)
+    values = np.sort(rng.normal(size=1_600_000).astype(np.float32))
+    match layout:
+        case "random":
+            rng.shuffle(values)
+        case "ties":
+            values = rng.permutation(np.round(values, 2))
+        case _:
+            values[: 24 * 65_536] = values[: 24 * 65_536].reshape(65_536, 24).T.ravel()
+    leaves = [values[:1_200_001], values[1_200_001:1_200_005], values[1_200_005:].reshape(-1, 5)]
+    for ours, theirs in zip(jitted(leaves, k), highest(leaves, k), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_all_equal_keeps_the_first() -> None:
     kept = jitted([jnp.ones(3000), jnp.ones((100, 100))], 3500)
     np.testing.assert_array_equal(
