@@ -219,5 +219,14 @@ def count(flags: jax.Array) -> jax.Array:
     """How many elements are ``True``, int32."""
     if not alone() or flags.size % 4 or flags.size < LANES:
         return jnp.sum(flags, dtype=jnp.int32)
+    return jnp.sum(_in_fours(flags), dtype=jnp.int32)
+
+
+def row_counts(flags: jax.Array) -> jax.Array:
+    """How many are ``True`` in each row of two-dimensional flags, int32; rows divide by four."""
+    return jnp.sum(_in_fours(flags).reshape(len(flags), -1), axis=1, dtype=jnp.int32)
+
+
+def _in_fours(flags: jax.Array) -> jax.Array:
     words = lax.bitcast_convert_type(flags.astype(jnp.uint8).reshape(-1, 4), jnp.uint32)
-    return jnp.sum(lax.population_count(words).astype(jnp.int32))
+    return lax.population_count(words).astype(jnp.int32)

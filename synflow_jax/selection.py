@@ -27,6 +27,7 @@ from synflow_jax.counting import (
     between,
     count,
     counts_at_least,
+    row_counts,
 )
 from synflow_jax.keys import keys
 from synflow_jax.schedules import kept_counts
@@ -118,21 +119,21 @@ def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> li
 
 def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
     """The first ``k`` of all flags, or all if they are fewer."""
-    flat = jnp.concatenate([each.reshape(-1) for each in flags])
-    rows = jnp.pad(flat, (0, -flat.size % _ROW)).reshape(-1, _ROW)
-    sums = jnp.sum(rows, axis=1, dtype=jnp.int32)
+    size = sum(each.size for each in flags)
+    padding = jnp.zeros(-size % _ROW, bool)
+    flat = jnp.concatenate([*(each.reshape(-1) for each in flags), padding])
+    rows = flat.reshape(-1, _ROW)
+    sums = row_counts(rows)
     behind = jnp.cumsum(sums)
     count = at_most(k, behind[-1])
     row = jnp.sum(behind < count, dtype=jnp.int32)
     missing = count - (behind - sums)[row]
     before = jnp.cumsum(rows[row], dtype=jnp.int32) < missing
     end = jnp.where(count > 0, row * _ROW + jnp.sum(before, dtype=jnp.int32) + 1, 0)
-    kept = jnp.split(flat & (lax.iota(jnp.int32, flat.size) < end), _ends(flags)[:-1])
-    return [part.reshape(each.shape) for part, each in zip(kept, flags, strict=True)]
-
-
-def _ends(arrays: Sequence[jax.Array]) -> list[int]:
-    return list(itertools.accumulate(array.size for array in arrays))
+    kept = flat & (lax.iota(jnp.int32, flat.size) < end)
+    ends = itertools.accumulate(each.size for each in flags)
+    parts = jnp.split(kept, list(ends))
+    return [part.reshape(each.shape) for part, each in zip(parts, flags, strict=False)]
 
 
 def _first_by_search(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
