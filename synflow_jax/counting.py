@@ -65,7 +65,7 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
     def by_blocks(pivots: Pivots) -> Wide:
         longest = max(array.size for array in arrays)
-        length = min(LANES, -(-longest // _PARTS) * _PARTS)
+        length = min(LANES, -(-longest // (_BLOCKS * _PARTS)) * _PARTS)
         packed = (jnp.zeros(length, jnp.uint32),) * 4
         for array in arrays:
             packed = _add_packed(packed, keys, array, pivots)
@@ -76,7 +76,7 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
     arrays, pivots = lax.optimization_barrier((arrays, pivots))
-    if not alone() or max(array.size for array in arrays) < LANES:
+    if not alone() or max(array.size for array in arrays) < 2**13:
         return by_reduction(pivots)
     return lax.platform_dependent(pivots, cpu=by_blocks, default=by_reduction)
 
