@@ -45,9 +45,9 @@ FULL: Mapping[str, tuple[Part, ...]] = {
     "resnet20": (
         against_torch("ResNet-20 / CIFAR-10", Pruning(RESNET20, 100, 100, at_least(8), FLOOR)),
     ),
-    "vgg19": (against_torch("VGG-19 / ImageNet", Pruning(VGG19, 5, 2, at_least(8), FLOOR)),),
+    "vgg19": (against_torch("VGG-19 / ImageNet", Pruning(VGG19, 20, 2, at_least(8), FLOOR)),),
     "resnet50": (
-        against_torch("ResNet-50 / ImageNet", Pruning(RESNET50, 10, 3, at_least(8), FLOOR)),
+        against_torch("ResNet-50 / ImageNet", Pruning(RESNET50, 40, 3, at_least(8), FLOOR)),
     ),
     "kth": (
         partial(

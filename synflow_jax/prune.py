@@ -189,7 +189,7 @@ def round_counts(
     compression, rounds = check_compression(compression), check_rounds(rounds)
     layers = [leaf for leaf in jax.tree.leaves(mask) if leaf.ndim]
     sizes = [leaf.size for leaf in layers]
-    total, kept = sum(sizes), sum(int(jnp.sum(leaf, dtype=jnp.int32)) for leaf in layers)
+    total, kept = sum(sizes), sum(int(each) for each in _counted(layers))
     if not kept:
         raise ValueError(f"nothing is left to prune: 0 of {total:,} weights are prunable and kept")
     if compression * kept < total:
@@ -204,6 +204,11 @@ def round_counts(
         densities[-1] = schedule(compression, 1)[-1]
     counts = select.counts(sizes, densities)
     return counts.astype(np.int32) if counts.max() < 2**31 else counts
+
+
+@jax.jit
+def _counted(layers: list[jax.Array]) -> list[jax.Array]:
+    return [count(layer) for layer in layers]
 
 
 def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | Wide:
