@@ -15,3 +15,11 @@ def keys(x: jax.Array) -> jax.Array:
     signed = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros_like(x), x), f"int{bits}")
     flips = (signed >> (bits - 1)) | jnp.iinfo(signed.dtype).min
     return lax.bitcast_convert_type(signed ^ flips, f"uint{bits}")
+
+
+def from_key(key: jax.Array) -> jax.Array:
+    """The float that has this key."""
+    bits = key.dtype.itemsize * 8
+    signed = lax.bitcast_convert_type(key, f"int{bits}")
+    flips = (~signed >> (bits - 1)) | jnp.iinfo(signed.dtype).min
+    return lax.bitcast_convert_type(signed ^ flips, f"float{bits}")

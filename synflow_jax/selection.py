@@ -29,7 +29,7 @@ from synflow_jax.counting import (
     counts_at_least,
     row_counts,
 )
-from synflow_jax.keys import keys
+from synflow_jax.keys import from_key, keys
 from synflow_jax.schedules import kept_counts
 from synflow_jax.types import Selection
 from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, plus, same, total, wide
@@ -95,9 +95,7 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     """
     if not any(leaf.size for leaf in scores):
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
-    k = k if isinstance(k, Wide) else wide(jnp.asarray(k, jnp.int32))
-    bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
-    scores = [leaf.astype(f"float{bits}") for leaf in scores]
+    scores, k = _alike(scores), _wide(k)
     bounds = _kth_largest(_joined(scores) if alone() else scores, k)
     lowest = keys(jnp.array(-jnp.inf, scores[0].dtype)) + 1
 
@@ -106,6 +104,31 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
         lambda: [keys(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
         lambda: _first_of_equal(scores, k, bounds),
     )
+
+
+def kth_highest(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> jax.Array:
+    """The ``k``-th highest of all ``scores``, a scalar.
+
+    Args:
+        scores: floating-point arrays as for `top_k`.
+        k: which one, between 1 and the number of scores; int32, or `Wide` beyond.
+
+    >>> import jax.numpy as jnp
+    >>> from synflow_jax.selection import kth_highest
+    >>> kth_highest([jnp.array([3.0, -1.0]), jnp.array([[2.0, 5.0]])], 3)
+    Array(2., dtype=float32)
+    """
+    scores, k = _alike(scores), _wide(k)
+    return from_key(_kth_largest(_joined(scores) if alone() else scores, k, exactly=True).low)
+
+
+def _alike(scores: Sequence[jax.Array]) -> list[jax.Array]:
+    bits = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
+    return [leaf.astype(f"float{bits}") for leaf in scores]
+
+
+def _wide(k: jax.Array | Wide | int) -> Wide:
+    return k if isinstance(k, Wide) else wide(jnp.asarray(k, jnp.int32))
 
 
 def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> list[jax.Array]:
@@ -185,12 +208,15 @@ def _counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
     return partial(counts_at_least, keys, arrays)
 
 
-def _kth_largest(arrays: Sequence[jax.Array], k: Wide) -> _Bounds:
-    """Bounds with ``at_low == k``, or with the k-th largest key alone between them."""
+def _kth_largest(arrays: Sequence[jax.Array], k: Wide, *, exactly: bool = False) -> _Bounds:
+    """Bounds with ``at_low == k``, or with the k-th largest key alone between them.
+
+    Only the latter if ``exactly``.
+    """
     size, unsigned = sum(array.size for array in arrays), keys(arrays[0][..., :0]).dtype
     counts, everywhere = _counts(arrays), _all_keys(unsigned, size)
     if size < _SMALL or not alone():
-        return _search(counts, k, everywhere, _pivots_evenly(everywhere))
+        return _search(counts, k, everywhere, _pivots_evenly(everywhere), exactly=exactly)
     sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
     share = as_float(k) / size
     error = jnp.sqrt(sample.size * share * (1 - share)) + 1
@@ -200,12 +226,12 @@ def _kth_largest(arrays: Sequence[jax.Array], k: Wide) -> _Bounds:
     near = _search(_counts([sample]), in_sample, all_sampled, first, enough=2 * error)
     pivots = _pivots(everywhere, _guess(near, in_sample, error), jnp.array(False))
     if size < _LARGE:
-        return _search(counts, k, everywhere, pivots)
-    return _search_and_collect(arrays, k, everywhere, pivots)
+        return _search(counts, k, everywhere, pivots, exactly=exactly)
+    return _search_and_collect(arrays, k, everywhere, pivots, exactly=exactly)
 
 
 def _search_and_collect(
-    arrays: Sequence[jax.Array], k: Wide, bounds: _Bounds, pivots: Pivots
+    arrays: Sequence[jax.Array], k: Wide, bounds: _Bounds, pivots: Pivots, *, exactly: bool
 ) -> _Bounds:
     """`_search` in all arrays until few keys are left, then if possible among those alone."""
     no = jnp.array(False)
@@ -233,7 +259,7 @@ def _search_and_collect(
         return *_narrower(bounds, k, pivots, counts(few, pivots)), few
 
     return lax.while_loop(
-        lambda state: _unfinished(state[0], k), narrow, (bounds, pivots, nothing)
+        lambda state: _unfinished(state[0], k, exactly), narrow, (bounds, pivots, nothing)
     )[0]
 
 
@@ -250,6 +276,7 @@ def _search(
     pivots: Pivots,
     *,
     enough: jax.Array | None = None,
+    exactly: bool = False,
 ) -> _Bounds:
     """Narrows ``bounds`` until ``at_low == k``, or one key is between, or ``enough`` few are.
 
@@ -257,7 +284,7 @@ def _search(
     """
 
     def unfinished(state: tuple[_Bounds, Pivots]) -> jax.Array:
-        going = _unfinished(state[0], k)
+        going = _unfinished(state[0], k, exactly)
         return going if enough is None else going & (_between(state[0]) > enough)
 
     def narrow(state: tuple[_Bounds, Pivots]) -> tuple[_Bounds, Pivots]:
@@ -267,8 +294,9 @@ def _search(
     return lax.while_loop(unfinished, narrow, (bounds, pivots))[0]
 
 
-def _unfinished(bounds: _Bounds, k: Wide) -> jax.Array:
-    return ~same(bounds.at_low, k) & (bounds.high - bounds.low > 1)
+def _unfinished(bounds: _Bounds, k: Wide, exactly: bool) -> jax.Array:
+    going = bounds.high - bounds.low > 1
+    return going if exactly else going & ~same(bounds.at_low, k)
 
 
 def _narrower(before: _Bounds, k: Wide, pivots: Pivots, counts: Wide) -> tuple[_Bounds, Pivots]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
-from synflow_jax.selection import top_k
+from synflow_jax.selection import kth_highest, top_k
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
 TINY, LARGE = 1.1754944e-38, 3.4028235e38
@@ -47,6 +47,11 @@ def test_against_numpy(case: tuple[list[np.ndarray], int], dtype: str) -> None:
         kept = jitted([jnp.asarray(leaf, dtype) for leaf in leaves], k)
         for ours, theirs in zip(kept, highest(leaves, k), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+        if k:
+            lowest = min(
+                leaf[keep].min(initial=np.inf) for leaf, keep in zip(leaves, kept, strict=True)
+            )
+            assert float(kth_highest([jnp.asarray(leaf, dtype) for leaf in leaves], k)) == lowest
 
 
 @pytest.mark.parametrize("k", [0, 1, 70_000, 131_072, 300_000])
@@ -76,6 +81,8 @@ def test_more_than_a_million(k: int, layout: str) -> None:
     leaves = [values[:1_200_001], values[1_200_001:1_200_005], values[1_200_005:].reshape(-1, 5)]
     for ours, theirs in zip(jitted(leaves, k), highest(leaves, k), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    descending = np.sort(np.concatenate([leaf.ravel() for leaf in leaves]))[::-1]
+    assert kth_highest([jnp.asarray(leaf) for leaf in leaves], k) == descending[k - 1]
 
 
 def test_all_equal_keeps_the_first() -> None:
