@@ -11,7 +11,6 @@ import synflow_jax as sf
 from benchmarks.measure import alternate, figure, ratio
 from benchmarks.networks import Network, make
 from benchmarks.table import Reach, Row
-from synflow_jax.selection import kth_highest
 
 KEPT, REPEATS = 0.1, 10
 """The fraction of scores above the one looked for, and calls in a row, as in a loop of rounds."""
@@ -29,7 +28,7 @@ def against_partition(
     scores = synflow_scores(network)
     joined = np.concatenate([np.asarray(leaf).reshape(-1) for leaf in scores])
     count = round(KEPT * joined.size)
-    find = jax.jit(kth_highest)
+    find = jax.jit(sf.kth_highest)
     sides = {
         "ours": partial(find, scores, count),
         "theirs": partial(np.partition, joined, joined.size - count),

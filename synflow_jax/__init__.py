@@ -27,6 +27,7 @@ from synflow_jax.scores import random as random
 from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow
 from synflow_jax.selection import global_top_k as global_top_k
+from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
 from synflow_jax.sweep import sweep as sweep
 from synflow_jax.tickets import Ticket as Ticket

@@ -34,6 +34,9 @@ _BITS, _BLOCKS, _TOGETHER = 4, 15, 3
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 LANES, _PARTS = 2**16, 16
 
+# Arrays for which blocks don't pay, and how many blocks 16 bits can count.
+_SMALL, _MOST_BLOCKS = 2**13, 2**16 - 1
+
 Keys = Callable[[jax.Array], jax.Array]
 """Unsigned integers of the same shape, elementwise."""
 
@@ -48,8 +51,7 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
     Args:
         keys: of the arrays' elements.
-        arrays: of any shapes; of one dimension if there is one device. Each has fewer than 2**31
-            elements.
+        arrays: of any shapes, each of fewer than 2**31 elements.
         pivots: of the keys' type.
 
     Returns:
@@ -63,12 +65,14 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
         return total([counts(keys(array)) for array in arrays])
 
+    longest = max(array.size for array in arrays)
+    length = min(LANES, -(-longest // (_BLOCKS * _PARTS)) * _PARTS)
+    blocks = sum(-(-array.size // length) for array in arrays) if length else 0
+
     def by_blocks(pivots: Pivots) -> Wide:
-        longest = max(array.size for array in arrays)
-        length = min(LANES, -(-longest // (_BLOCKS * _PARTS)) * _PARTS)
         packed = (jnp.zeros(length, jnp.uint32),) * 4
         for array in arrays:
-            packed = _add_packed(packed, keys, array, pivots)
+            packed = _add_packed(packed, keys, array.reshape(-1), pivots)
         # Suffix sums: what is in an interval is as large as the pivots up to it.
         intervals, nothing = jnp.stack(_unpacked(packed)), jnp.zeros(PIVOTS - 1, jnp.int32)
         behind = jnp.concatenate([intervals, nothing])
@@ -76,12 +80,14 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
     arrays, pivots = lax.optimization_barrier((arrays, pivots))
-    if not alone() or max(array.size for array in arrays) < 2**13:
+    if not alone() or longest < _SMALL or blocks > _MOST_BLOCKS:
         return by_reduction(pivots)
     return lax.platform_dependent(pivots, cpu=by_blocks, default=by_reduction)
 
 
-def between(keys: Keys, arrays: Sequence[jax.Array], low: jax.Array, high: jax.Array) -> jax.Array:
+def collected(
+    keys: Keys, arrays: Sequence[jax.Array], low: jax.Array, high: jax.Array
+) -> jax.Array:
     """How far keys with ``low <= key < high`` lie above ``low - 1``, and 0 for the others.
 
     Each of `LANES` lanes, through which the arrays pass, holds its two largest, so that some may
@@ -99,7 +105,7 @@ def between(keys: Keys, arrays: Sequence[jax.Array], low: jax.Array, high: jax.A
     def collect(low: jax.Array, high: jax.Array) -> jax.Array:
         two = jnp.zeros(LANES, jnp.uint32)
         for array in arrays:
-            two = _add_between(two, keys, array, low, high)
+            two = _add_collected(two, keys, array.reshape(-1), low, high)
         return jnp.concatenate([two >> 16, two & MOST_BETWEEN])
 
     def nothing(low: jax.Array, high: jax.Array) -> jax.Array:
@@ -112,7 +118,7 @@ def between(keys: Keys, arrays: Sequence[jax.Array], low: jax.Array, high: jax.A
 MOST_BETWEEN = 2**16 - 1
 
 
-def _add_between(
+def _add_collected(
     two: jax.Array,
     keys: Keys,
     array: jax.Array,

@@ -26,7 +26,7 @@ from synflow_jax.equations import (
     constant,
     literal,
 )
-from synflow_jax.linear_rules import RULES, Rule, flow_of, unfolding
+from synflow_jax.linear_rules import RULES, Rule, all_unfolded, flow_of, unfolding
 from synflow_jax.repeats import held_once
 from synflow_jax.scaled import Scaled, joined_exponent, normalized, scaled, unfolded
 
@@ -219,7 +219,7 @@ def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
 
     match site.equation.primitive.name:
         case "scan":
-            return _scan(site, interpret, _unfolded(operands))
+            return _scan(site, interpret, all_unfolded(operands))
         case "checkpoint" | "remat2":
             options = {name: params[name] for name in ("policy", "prevent_cse")}
             return jax.checkpoint(interpret, **options)(*operands)
@@ -239,7 +239,7 @@ def _scan(site: Site, interpret: Callable[..., list[Value]], operands: list[Valu
 
     def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
         values = [_with_array(x, part) for x, part in zip(xs, slices, strict=True)]
-        results = _unfolded(interpret(*fixed, *carried, *values))
+        results = all_unfolded(interpret(*fixed, *carried, *values))
         after = [
             flow_of(site, result) if isinstance(before, Scaled) else result
             for before, result in zip(carried, results[:carry], strict=True)
@@ -267,10 +267,6 @@ def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
         consts, carry, _ = params["ft_in"].unpack()
         return len(consts), len(carry)
     return params["num_consts"], params["num_carry"]
-
-
-def _unfolded(values: Sequence[Value]) -> list[Value]:
-    return [unfolded(value) if isinstance(value, Scaled) else value for value in values]
 
 
 def _with_array(value: Value, array: jax.Array) -> Value:

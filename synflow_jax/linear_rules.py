@@ -31,28 +31,25 @@ Rule = Callable[..., Any]
 """``rule(site, *values) -> Value`` or, for several results, a list of them."""
 
 
+def all_unfolded(values: Sequence[Value]) -> list[Value]:
+    """The values with all their slices."""
+    return [unfolded(value) if isinstance(value, Scaled) else value for value in values]
+
+
 def unfolding(rule: Rule) -> Rule:
     """``rule`` on operands with all their slices."""
-
-    def unfolded_first(site: Site, *values: Value) -> Any:
-        return rule(site, *(unfolded(v) if isinstance(v, Scaled) else v for v in values))
-
-    return unfolded_first
+    return lambda site, *values: rule(site, *all_unfolded(values))
 
 
 def alike(rule: Rule) -> Rule:
     """``rule``, which works element by element, on operands that hold the same slices."""
-
-    def alike_first(site: Site, *values: Value) -> Any:
-        return rule(site, *_with_common_origins(values))
-
-    return alike_first
+    return lambda site, *values: rule(site, *_with_common_origins(values))
 
 
 def _with_common_origins(values: Sequence[Value]) -> list[Value]:
     flows = [value for value in values if isinstance(value, Scaled)]
     if not all(flow.origins for flow in flows):
-        return [unfolded(v) if isinstance(v, Scaled) else v for v in values]
+        return all_unfolded(values)
     shapes = [jnp.shape(value.value) for value in values if isinstance(value, Coefficient)]
     varies = [any(shape and shape[i] > 1 for shape in shapes) for i in range(len(flows[0].origins))]
     origins = functools.reduce(common, (flow.origins for flow in flows))

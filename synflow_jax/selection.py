@@ -4,7 +4,8 @@ A float's bits, read as an unsigned integer with the sign handled, have the floa
 its key. The k-th largest key is searched for between bounds. A pass over the arrays counts how
 many keys are as large as each of seven numbers, which narrows the bounds; the seven are spread
 around where the k-th is expected if keys are even between the bounds. A sample tells where to
-begin. Where scores are equal, the last position to be kept is searched for in the same way.
+begin, and the last few keys are collected, if that's possible, and searched alone. Where scores are
+equal, the first are kept.
 """
 
 import itertools
@@ -24,22 +25,24 @@ from synflow_jax.counting import (
     PIVOTS,
     Pivots,
     alone,
-    between,
+    collected,
     count,
     counts_at_least,
     row_counts,
 )
 from synflow_jax.keys import from_key, keys
 from synflow_jax.schedules import kept_counts
-from synflow_jax.types import Selection
+from synflow_jax.types import Scores, Selection
 from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, plus, same, total, wide
 
 # A prime, so that a sample doesn't run along one axis of an array.
 _SAMPLE_STRIDE = 509
 # Scores from which on the last few are collected, and how few: hardly three in one of the lanes.
 _LARGE, _FEW = 2**20, 1000
-# Flags of which are counted together to find the first few.
+# Flags that are counted together, to find the first few of all.
 _ROW = 1024
+# Positions in all arrays together are int32.
+_MOST_JOINED = 2**31
 # Neighbors smaller than this are ranked as one array, since each array adds a loop to compile.
 _SMALL = 2**16
 
@@ -106,20 +109,27 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     )
 
 
-def kth_highest(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> jax.Array:
-    """The ``k``-th highest of all ``scores``, a scalar.
+def kth_highest(scores: Scores, k: jax.Array | Wide | int) -> jax.Array:
+    """The ``k``-th highest of all ``scores``, a scalar: exact, and without sorting them.
 
     Args:
-        scores: floating-point arrays as for `top_k`.
+        scores: a pytree of floating-point arrays, ranked together, as for `top_k`.
         k: which one, between 1 and the number of scores; int32, or `Wide` beyond.
 
+    Raises:
+        ValueError: k is a Python integer and there is no k-th score.
+
     >>> import jax.numpy as jnp
-    >>> from synflow_jax.selection import kth_highest
-    >>> kth_highest([jnp.array([3.0, -1.0]), jnp.array([[2.0, 5.0]])], 3)
+    >>> import synflow_jax as sf
+    >>> sf.kth_highest({"a": jnp.array([3.0, -1.0]), "b": jnp.array([[2.0, 5.0]])}, 3)
     Array(2., dtype=float32)
     """
-    scores, k = _alike(scores), _wide(k)
-    return from_key(_kth_largest(_joined(scores) if alone() else scores, k, exactly=True).low)
+    leaves = _alike(jax.tree.leaves(scores))
+    size = sum(leaf.size for leaf in leaves)
+    if isinstance(k, int) and not 1 <= k <= size:
+        raise ValueError(f"k must be between 1 and the number of scores, {size:,}; got k={k}")
+    arrays = _joined(leaves) if alone() else leaves
+    return from_key(_kth_largest(arrays, _wide(k), exactly=True).low)
 
 
 def _alike(scores: Sequence[jax.Array]) -> list[jax.Array]:
@@ -135,7 +145,7 @@ def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> li
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
     equal = [(keys(x) == bounds.low) & (x > -jnp.inf) for x in scores]
     missing = minus(k, bounds.at_high)
-    joined = alone() and sum(x.size for x in scores) < 2**31
+    joined = alone() and sum(x.size for x in scores) < _MOST_JOINED
     first = (_first_joined if joined else _first_by_search)(equal, missing)
     return [(keys(x) > bounds.low) | each for x, each in zip(scores, first, strict=True)]
 
@@ -238,7 +248,7 @@ def _search_and_collect(
     nothing = _Few(jnp.zeros(2 * LANES, jnp.uint32), bounds, no, no)
 
     def collect(bounds: _Bounds) -> _Few:
-        offsets = between(keys, arrays, bounds.low, bounds.high)
+        offsets = collected(keys, arrays, bounds.low, bounds.high)
         complete = count(offsets > 0) == _between(bounds).astype(jnp.int32)
         return _Few(offsets, bounds, jnp.array(True), complete)
 

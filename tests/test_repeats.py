@@ -51,7 +51,9 @@ def mean_pooled(params: list[jax.Array], x: jax.Array) -> jax.Array:
 
 def residual(params: list[jax.Array], x: jax.Array) -> jax.Array:
     x = conv(x, params[0])
-    return jax.nn.relu(x + jax.jit(conv)(conv(x, params[1]), params[1]) / 2 + params[2].reshape(1, 1, 1, 4))
+    return jax.nn.relu(
+        x + jax.jit(conv)(conv(x, params[1]), params[1]) / 2 + params[2].reshape(1, 1, 1, 4)
+    )
 
 
 def by_place(params: list[jax.Array], x: jax.Array) -> jax.Array:

@@ -1,5 +1,7 @@
 """The k highest scores, exactly, against NumPy's stable sort."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
-from synflow_jax.selection import kth_highest, top_k
+from synflow_jax import selection
+from synflow_jax.selection import top_k
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
 TINY, LARGE = 1.1754944e-38, 3.4028235e38
@@ -51,7 +54,7 @@ def test_against_numpy(case: tuple[list[np.ndarray], int], dtype: str) -> None:
             lowest = min(
                 leaf[keep].min(initial=np.inf) for leaf, keep in zip(leaves, kept, strict=True)
             )
-            assert float(kth_highest([jnp.asarray(leaf, dtype) for leaf in leaves], k)) == lowest
+            assert float(sf.kth_highest([jnp.asarray(leaf, dtype) for leaf in leaves], k)) == lowest
 
 
 @pytest.mark.parametrize("k", [0, 1, 70_000, 131_072, 300_000])
@@ -82,7 +85,22 @@ def test_more_than_a_million(k: int, layout: str) -> None:
     for ours, theirs in zip(jitted(leaves, k), highest(leaves, k), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     descending = np.sort(np.concatenate([leaf.ravel() for leaf in leaves]))[::-1]
-    assert kth_highest([jnp.asarray(leaf) for leaf in leaves], k) == descending[k - 1]
+    assert sf.kth_highest([jnp.asarray(leaf) for leaf in leaves], k) == descending[k - 1]
+
+
+@pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
+def test_ties_of_too_many_scores_to_join(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "_MOST_JOINED", 0)
+    rng = np.random.default_rng(0)
+    leaves = [rng.integers(0, 3, size).astype(np.float32) for size in ((300, 300), (7,), (50_000,))]
+    for ours, theirs in zip(jax.jit(partial(top_k))(leaves, k), highest(leaves, k), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("k", [0, -1, 4])
+def test_no_kth_score(k: int) -> None:
+    with pytest.raises(ValueError, match=rf"number of scores, 3; got k={k}"):
+        sf.kth_highest([jnp.ones(2), jnp.ones(1)], k)
 
 
 def test_all_equal_keeps_the_first() -> None:
