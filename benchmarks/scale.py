@@ -22,7 +22,7 @@ SMALL = Network("default/conv", 10, (32, 32, 3))
 FULL: Mapping[str, tuple[Part, ...]] = {
     # 1, 4, 16, 64 and 144 million weights.
     "weights": (
-        partial(by_weights, widths=(512, 1024, 2048, 4096, 6000), rounds=5, reach=Reach(1.2)),
+        partial(by_weights, widths=(512, 1024, 2048, 4096, 6000), rounds=20, reach=Reach(1.2)),
     ),
     "devices": (partial(by_devices, width=1024, rounds=3),),
     "process": (partial(of_process, network=VGG19, rounds=2, reach=Reach(3)),),

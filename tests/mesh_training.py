@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from tiny_training import RECIPE, examples, tiny, tiny_state
 
+from benchmarks.compilations import counted
 from experiments.data import Batch, Streamed
 from experiments.fit import fit
 from experiments.mesh import check_batch_size, place_state, placement_of, replicate
@@ -30,18 +31,12 @@ def curve(option: str) -> dict[str, Any]:
     """Losses of 60 steps, the test loss, statistics, and where the arrays lie. It compiles once."""
     setup, state = started(option)
     train, test = replicate(setup.placement, (examples(200, 1), examples(50, 2)))
-    losses, compiled = [], 0
-
-    def count(event: str, seconds: float, **_: Any) -> None:  # noqa: ARG001
-        nonlocal compiled
-        compiled += event == "/jax/core/compile/backend_compile_duration"
-
-    jax.monitoring.register_event_duration_secs_listener(count)
-    for epoch in range(EPOCHS):
-        state, metrics = train_epoch(setup, state, train)
-        losses += np.asarray(metrics.loss).tolist()
-        assert compiled == 1, f"{compiled} compilations in epoch {epoch}"
-    jax.monitoring.unregister_event_duration_listener(count)
+    losses = []
+    with counted() as compiled:
+        for epoch in range(EPOCHS):
+            state, metrics = train_epoch(setup, state, train)
+            losses += np.asarray(metrics.loss).tolist()
+            assert len(compiled) == 1, f"{len(compiled)} compilations in epoch {epoch}"
     return {
         "losses": losses,
         "test": float(evaluate(setup, state, test).loss),
@@ -70,7 +65,8 @@ def streams(option: str) -> list[float]:
     def streamed(count: int, seed: int) -> Streamed:
         images, labels = map(np.asarray, examples(count, seed))
 
-        def batches(epoch: int) -> Iterator[Batch]:  # noqa: ARG001
+        def batches(epoch: int) -> Iterator[Batch]:
+            del epoch
             for at in range(0, count, RECIPE.batch_size):
                 chosen = slice(at, at + RECIPE.batch_size)
                 yield Batch(images[chosen], labels[chosen])
