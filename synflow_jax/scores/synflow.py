@@ -56,7 +56,8 @@ def synflow(
     Args:
         apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
         inputs: a batch of one with the shape of the network's input, nonnegative, such as
-            ``jnp.ones((1, 32, 32, 3))``, which is the paper's.
+            ``jnp.ones((1, 32, 32, 3))``, which is the paper's. What repeats in it, as all of ones
+            does, is computed once, unless it's known only when the program runs.
         dtype: floating-point type to compute in; the params' own by default. ``jnp.float64``
             (with x64 enabled) gives the same masks after many rounds on every platform.
         biases: whether biases, BatchNorm shifts and running means (all that is added to the
