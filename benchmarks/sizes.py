@@ -9,7 +9,7 @@ from benchmarks.rounds import compression
 from benchmarks.table import Reach, Row
 
 LARGE = 2**22
-"""Past so many weights they don't fit a cache, and each should cost the same."""
+"""From so many weights on they don't fit a cache, and each should cost the same."""
 METHODS = ("magnitude", "SynFlow")
 
 
@@ -24,9 +24,9 @@ def by_weights(
         for width, each in cost.items()
     ]
     for method in METHODS:
-        large = [each[method].median for w, each in cost.items() if _weights(w) > LARGE]
+        large = [each[method].median for w, each in cost.items() if _weights(w) >= LARGE]
         if large:
-            what = f"A {method} round, most over least cost a weight past {LARGE:,} weights"
+            what = f"A {method} round, most over least cost a weight from {LARGE:,} weights on"
             spread = {"spread": figure([max(large) / min(large)], "x")}
             rows.append(Row(case, what, spread, "spread", reach))
     return rows

@@ -22,7 +22,11 @@ def distinct(slices: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
     origins = tuple(seen.setdefault(each.tobytes(), len(seen)) for each in slices)
     if len(seen) == len(slices):
         return np.arange(len(slices)), None
-    return np.unique(origins, return_index=True)[1], origins
+    return _firsts(origins), origins
+
+
+def _firsts(origins: tuple[int, ...]) -> np.ndarray:
+    return np.unique(origins, return_index=True)[1]
 
 
 def held_once(x: np.ndarray) -> tuple[np.ndarray, Origins]:
@@ -55,7 +59,7 @@ def finer(x: jax.Array, origins: Origins, wanted: Origins) -> jax.Array:
     """An array held in ``origins``, in ``wanted`` that tell apart at least as much."""
     for axis, (origin, new) in enumerate(zip(origins, wanted, strict=True)):
         if origin is not None and origin != new:
-            places = range(len(origin)) if new is None else np.unique(new, return_index=True)[1]
+            places = np.arange(len(origin)) if new is None else _firsts(new)
             x = picked(x, axis, np.array(origin)[places])
     return x
 

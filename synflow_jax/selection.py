@@ -99,7 +99,7 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     if not any(leaf.size for leaf in scores):
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     scores, k = _alike(scores), _wide(k)
-    bounds = _kth_largest(_joined(scores) if alone() else scores, k)
+    bounds = _kth_largest(_joined(scores), k)
     lowest = keys(jnp.array(-jnp.inf, scores[0].dtype)) + 1
 
     return lax.cond(
@@ -128,8 +128,7 @@ def kth_highest(scores: Scores, k: jax.Array | Wide | int) -> jax.Array:
     size = sum(leaf.size for leaf in leaves)
     if isinstance(k, int) and not 1 <= k <= size:
         raise ValueError(f"k must be between 1 and the number of scores, {size:,}; got k={k}")
-    arrays = _joined(leaves) if alone() else leaves
-    return from_key(_kth_largest(arrays, _wide(k), exactly=True).low)
+    return from_key(_kth_largest(_joined(leaves), _wide(k), exactly=True).low)
 
 
 def _alike(scores: Sequence[jax.Array]) -> list[jax.Array]:
@@ -206,7 +205,9 @@ def _positions(shape: Sequence[int]) -> jax.Array:
 
 
 def _joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
-    """The scores in order as one-dimensional arrays, runs of small ones joined."""
+    """On one device the scores in order, flat and runs of small ones joined; else as they are."""
+    if not alone():
+        return list(scores)
     arrays = []
     for small, some in itertools.groupby(scores, lambda leaf: leaf.size < _SMALL):
         run = [leaf.reshape(-1) for leaf in some]
