@@ -21,13 +21,18 @@ from jax import lax
 
 from synflow_jax.counting import (
     LANES,
-    MOST_BETWEEN,
+    MOST,
+    MOST_PLACES,
     PIVOTS,
     Pivots,
     alone,
     collected,
     count,
     counts_at_least,
+    first_blocks,
+    halves,
+    lane_places,
+    places,
     row_counts,
 )
 from synflow_jax.keys import from_key, keys
@@ -67,7 +72,7 @@ class _Few(NamedTuple):
     """The keys between two bounds by themselves.
 
     Attributes:
-        offsets: of those keys from the one below the lower bound, and 0 elsewhere.
+        offsets: `collected`, from the key below the lower bound.
         bounds: the two.
         tried: whether they were looked for.
         complete: whether all of them are here.
@@ -142,11 +147,36 @@ def _wide(k: jax.Array | Wide | int) -> Wide:
 
 def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> list[jax.Array]:
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
-    equal = [(keys(x) == bounds.low) & (x > -jnp.inf) for x in scores]
+    size = sum(x.size for x in scores)
     missing = minus(k, bounds.at_high)
-    joined = alone() and sum(x.size for x in scores) < _MOST_JOINED
-    first = (_first_joined if joined else _first_by_search)(equal, missing)
-    return [(keys(x) > bounds.low) | each for x, each in zip(scores, first, strict=True)]
+
+    def with_first(of_all: Callable[..., list[jax.Array]]) -> list[jax.Array]:
+        equal = [(keys(x) == bounds.low) & (x > -jnp.inf) for x in scores]
+        first = of_all(equal, missing)
+        return [(keys(x) > bounds.low) | each for x, each in zip(scores, first, strict=True)]
+
+    if not alone() or size >= _MOST_JOINED:
+        return with_first(_first_by_search)
+    if size < _LARGE:
+        return with_first(_first_joined)
+    arrays = _joined(scores)
+    found = first_blocks(keys, arrays, bounds.low)
+    complete = _in_halves(found) == _between(bounds).astype(jnp.int32)
+
+    def first_placed(equal: Sequence[jax.Array], missing: Wide) -> list[jax.Array]:
+        equals = minus(bounds.at_low, bounds.at_high)
+        inside = _Bounds(jnp.uint32(LANES), jnp.uint32(MOST_PLACES), equals, wide(0))
+        among = partial(counts_at_least, lambda place: place, lane_places(found))
+        last = _search(among, missing, inside, _pivots_evenly(inside)).low
+        early = [place >= last for place in places(arrays)]
+        parts = [
+            part
+            for each, run in zip(early, _runs(scores), strict=True)
+            for part in _parted(each, run)
+        ]
+        return [a & b for a, b in zip(equal, parts, strict=True)]
+
+    return lax.cond(complete, lambda: with_first(first_placed), lambda: with_first(_first_joined))
 
 
 def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
@@ -162,10 +192,14 @@ def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
     missing = count - (behind - sums)[row]
     before = jnp.cumsum(rows[row], dtype=jnp.int32) < missing
     end = jnp.where(count > 0, row * _ROW + jnp.sum(before, dtype=jnp.int32) + 1, 0)
-    kept = flat & (lax.iota(jnp.int32, flat.size) < end)
-    ends = itertools.accumulate(each.size for each in flags)
-    parts = jnp.split(kept, list(ends))
-    return [part.reshape(each.shape) for part, each in zip(parts, flags, strict=False)]
+    return _parted(flat & (lax.iota(jnp.int32, flat.size) < end), flags)
+
+
+def _parted(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
+    """One array for each of ``arrays``, of its shape, of what's joined in their order."""
+    ends = itertools.accumulate(each.size for each in arrays)
+    parts = jnp.split(flat, list(ends))
+    return [part.reshape(each.shape) for part, each in zip(parts, arrays, strict=False)]
 
 
 def _first_by_search(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
@@ -208,11 +242,15 @@ def _joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
     """On one device the scores in order, flat and runs of small ones joined; else as they are."""
     if not alone():
         return list(scores)
-    arrays = []
+    return [jnp.concatenate([each.reshape(-1) for each in run]) for run in _runs(scores)]
+
+
+def _runs(scores: Sequence[jax.Array]) -> list[list[jax.Array]]:
+    runs = []
     for small, some in itertools.groupby(scores, lambda leaf: leaf.size < _SMALL):
-        run = [leaf.reshape(-1) for leaf in some]
-        arrays += [jnp.concatenate(run)] if small else run
-    return arrays
+        run = list(some)
+        runs += [run] if small else [[leaf] for leaf in run]
+    return runs
 
 
 def _counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
@@ -246,11 +284,11 @@ def _search_and_collect(
 ) -> _Bounds:
     """`_search` in all arrays until few keys are left, then if possible among those alone."""
     no = jnp.array(False)
-    nothing = _Few(jnp.zeros(2 * LANES, jnp.uint32), bounds, no, no)
+    nothing = _Few(jnp.zeros(LANES, jnp.uint32), bounds, no, no)
 
     def collect(bounds: _Bounds) -> _Few:
         offsets = collected(keys, arrays, bounds.low, bounds.high)
-        complete = count(offsets > 0) == _between(bounds).astype(jnp.int32)
+        complete = _in_halves(offsets) == _between(bounds).astype(jnp.int32)
         return _Few(offsets, bounds, jnp.array(True), complete)
 
     def counts(few: _Few, pivots: Pivots) -> Wide:
@@ -259,19 +297,23 @@ def _search_and_collect(
                 key = few.bounds.low - 1 + offsets.astype(few.bounds.low.dtype)
                 return jnp.where(offsets > 0, key, 0)
 
-            return plus(counts_at_least(to_keys, [few.offsets], pivots), few.bounds.at_high)
+            return plus(counts_at_least(to_keys, halves(few.offsets), pivots), few.bounds.at_high)
 
         return lax.cond(few.complete, of_few, lambda: counts_at_least(keys, arrays, pivots))
 
     def narrow(state: tuple[_Bounds, Pivots, _Few]) -> tuple[_Bounds, Pivots, _Few]:
         bounds, pivots, few = state
-        now = ~few.tried & (_between(bounds) <= _FEW) & (bounds.high - bounds.low <= MOST_BETWEEN)
+        now = ~few.tried & (_between(bounds) <= _FEW) & (bounds.high - bounds.low <= MOST)
         few = lax.cond(now, lambda: collect(bounds), lambda: few)
         return *_narrower(bounds, k, pivots, counts(few, pivots)), few
 
     return lax.while_loop(
         lambda state: _unfinished(state[0], k, exactly), narrow, (bounds, pivots, nothing)
     )[0]
+
+
+def _in_halves(two: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.stack([count(half > 0) for half in halves(two)]))
 
 
 def _all_keys(unsigned: jnp.dtype, size: int) -> _Bounds:
