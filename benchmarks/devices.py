@@ -15,7 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import synflow_jax as sf
 from benchmarks import wide
-from benchmarks.collectives import exchanged
+from benchmarks.collectives import exchanged, runs
 from benchmarks.fresh import answer, in_fresh_process
 from benchmarks.measure import figure
 from benchmarks.table import Reach, Row
@@ -61,8 +61,8 @@ def main(platform: str, width: str, rounds: str) -> None:
         "SynFlow": _in_float64(inputs, sharded, whole, steps),
     }
     moved = {
-        "magnitude": exchanged_in_a_round(sf.magnitude(), sharded),
-        "SynFlow": exchanged_in_a_round(sf.synflow(wide.apply_fn, inputs), sharded),
+        "magnitude": exchanged_in_a_round(sf.magnitude(), sharded, steps),
+        "SynFlow": exchanged_in_a_round(sf.synflow(wide.apply_fn, inputs), sharded, steps),
     }
     weights = wide.LAYERS * size**2
     answer(
@@ -79,15 +79,18 @@ def _in_float64(inputs: jax.Array, sharded: Any, whole: Any, rounds: int) -> int
         return differing(score_fn, sharded, whole, rounds)
 
 
-def exchanged_in_a_round(score_fn: Any, params: Any) -> Counter[str]:
-    """Bytes by kind of collective. Those of a pass of the search for the k-th score count once."""
+def exchanged_in_a_round(score_fn: Any, params: Any, rounds: int) -> Counter[str]:
+    """Bytes by kind of collective that each device receives, on average over the rounds."""
     mask = sf.full_mask(params)
-    counts = sf.round_counts(mask, COMPRESSION, 2, sf.exponential, sf.global_top_k)
+    counts = sf.round_counts(mask, COMPRESSION, rounds, sf.exponential, sf.global_top_k)
     loop = jax.jit(sf.prune_rounds, static_argnames=("score_fn", "select"))
-    hlo = loop.lower(score_fn, params, mask, counts).compile().as_text()
+    compiled = loop.lower(score_fn, params, mask, counts).compile()
+    hlo = compiled.as_text()
     if hlo is None:
         raise RuntimeError(f"{jax.default_backend()} doesn't show its compiled HLO")
-    return exchanged(hlo)
+    times = runs(lambda: compiled(params, mask, counts))
+    share = jax.device_count() * rounds
+    return exchanged(hlo, {name: count / share for name, count in times.items()})
 
 
 def differing(score_fn: Any, sharded: Any, whole: Any, rounds: int) -> int:

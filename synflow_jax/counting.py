@@ -31,7 +31,7 @@ class Pivots(NamedTuple):
 
 # Eight counts of 4 bits in an integer: each holds up to 15, then they are moved to 16 bits. The
 # first is of what's below all pivots, so that nothing has to be left out.
-_BITS, _BLOCKS, _TOGETHER = 4, 15, 3
+_BITS, _BLOCKS, _TOGETHER = 4, 15, 5
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 LANES, _PARTS = 2**16, 16
 
@@ -71,12 +71,11 @@ def counts_at_least(keys: Keys, arrays: Sequence[jax.Array], pivots: Pivots) -> 
     blocks = sum(-(-array.size // length) for array in arrays) if length else 0
 
     def by_blocks(pivots: Pivots) -> Wide:
-        packed = (jnp.zeros(length, jnp.uint32),) * 4
+        packed = jnp.zeros((4, length), jnp.uint32)
         for array in arrays:
             packed = _add_packed(packed, keys, array.reshape(-1), pivots)
         # Suffix sums: what is in an interval is as large as the pivots up to it.
-        intervals, nothing = jnp.stack(_unpacked(packed)), jnp.zeros(PIVOTS - 1, jnp.int32)
-        behind = jnp.concatenate([intervals, nothing])
+        behind = jnp.concatenate([_unpacked(packed), jnp.zeros(PIVOTS - 1, jnp.int32)])
         return total([behind[i + 1 : i + 1 + PIVOTS] for i in range(PIVOTS)])
 
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.
@@ -215,18 +214,18 @@ def _add_numbers(
 
 
 def _add_packed(
-    packed: tuple[jax.Array, ...],
+    packed: jax.Array,
     keys: Keys,
     array: jax.Array,
     pivots: Pivots,
-) -> tuple[jax.Array, ...]:
+) -> jax.Array:
     """Adds, element by element of a block, how often each of the eight intervals occurs.
 
     Intervals i and i + 4 stand in the halves of the integers of ``packed[i]``.
     """
-    length, size = packed[0].size, array.size
+    length, size = packed.shape[1], array.size
     blocks = size // length
-    loops = blocks // _TOGETHER
+    loops, some = blocks // _TOGETHER, _BLOCKS // _TOGETHER
 
     def ones(key: jax.Array) -> jax.Array:
         interval = (jnp.maximum(key, pivots.base) - pivots.base) >> pivots.shift
@@ -241,41 +240,38 @@ def _add_packed(
             counts += of_block(i * _TOGETHER + j)
         return counts
 
-    def flushed(packed: tuple[jax.Array, ...], counts: jax.Array) -> tuple[jax.Array, ...]:
-        return tuple(
-            wide + ((counts >> (_BITS * i)) & jnp.uint32(0x000F000F))
-            for i, wide in enumerate(packed)
-        )
+    def flushed(packed: jax.Array, counts: jax.Array) -> jax.Array:
+        shifts = _BITS * jnp.arange(4, dtype=jnp.uint32)[:, None]
+        return packed + ((counts[None] >> shifts) & jnp.uint32(0x000F000F))
 
-    def add_group(group: jax.Array, packed: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        some = _BLOCKS // _TOGETHER
+    def add_group(group: jax.Array, packed: jax.Array) -> jax.Array:
         end = jnp.minimum((group + 1) * some, loops)
         start = jnp.zeros(length, jnp.uint32)
         return flushed(packed, lax.fori_loop(group * some, end, add_blocks, start))
 
     if loops:
-        packed = lax.fori_loop(0, -(-loops * _TOGETHER // _BLOCKS), add_group, packed)
+        packed = lax.fori_loop(0, -(-loops // some), add_group, packed)
     rest = [of_block(block) for block in range(loops * _TOGETHER, blocks)]
     if last := size % length:
         rest.append(ones(jnp.pad(keys(array[blocks * length :]), (0, length - last))))
     return flushed(packed, sum(rest[1:], rest[0])) if rest else packed
 
 
-def _unpacked(packed: tuple[jax.Array, ...]) -> list[jax.Array]:
-    """The sums over a block for each interval."""
-    length = packed[0].size // _PARTS
+def _unpacked(packed: jax.Array) -> jax.Array:
+    """The sums over a block for each interval, int32 of shape ``(8,)``."""
+    length = packed.shape[1] // _PARTS
 
     # A loop of two rounds: what it returns is reduced on its own, which is vectorized.
-    def add_half(half: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
+    def add_half(half: jax.Array, sums: jax.Array) -> jax.Array:
         for part in range(_PARTS // 2):
             start = (half * (_PARTS // 2) + part) * length
-            parts = [lax.dynamic_slice(wide, (start,), (length,)) for wide in packed]
-            narrow = [each & 0xFFFF for each in parts] + [each >> 16 for each in parts]
-            sums = [s + each.astype(jnp.int32) for s, each in zip(sums, narrow, strict=True)]
+            parts = lax.dynamic_slice(packed, (0, start), (4, length))
+            narrow = jnp.concatenate([parts & 0xFFFF, parts >> 16])
+            sums = sums + narrow.astype(jnp.int32)
         return sums
 
-    sums = lax.fori_loop(0, 2, add_half, [jnp.zeros(length, jnp.int32)] * (PIVOTS + 1))
-    return [jnp.sum(s, dtype=jnp.int32) for s in sums]
+    sums = lax.fori_loop(0, 2, add_half, jnp.zeros((PIVOTS + 1, length), jnp.int32))
+    return jnp.sum(sums, axis=1, dtype=jnp.int32)
 
 
 def largest(x: jax.Array) -> jax.Array:

@@ -105,13 +105,18 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     scores, k = _alike(scores), _wide(k)
     bounds = _kth_largest(_joined(scores), k)
-    lowest = keys(jnp.array(-jnp.inf, scores[0].dtype)) + 1
+    lowest = jnp.maximum(bounds.low, _lowest(scores[0].dtype))
 
     return lax.cond(
         same(bounds.at_low, k),
-        lambda: [keys(x) >= jnp.maximum(bounds.low, lowest) for x in scores],
+        lambda: [keys(x) >= lowest for x in scores],
         lambda: _first_of_equal(scores, k, bounds),
     )
+
+
+def _lowest(dtype: jnp.dtype) -> jax.Array:
+    """The key of the lowest score that's ever kept."""
+    return keys(jnp.array(-jnp.inf, dtype)) + 1
 
 
 def kth_highest(scores: Scores, k: jax.Array | Wide | int) -> jax.Array:
@@ -147,36 +152,36 @@ def _wide(k: jax.Array | Wide | int) -> Wide:
 
 def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> list[jax.Array]:
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
-    size = sum(x.size for x in scores)
-    missing = minus(k, bounds.at_high)
+    size, missing = sum(x.size for x in scores), minus(k, bounds.at_high)
 
-    def with_first(of_all: Callable[..., list[jax.Array]]) -> list[jax.Array]:
+    def with_first(
+        first: Callable[[Sequence[jax.Array], Wide], list[jax.Array]],
+    ) -> list[jax.Array]:
         equal = [(keys(x) == bounds.low) & (x > -jnp.inf) for x in scores]
-        first = of_all(equal, missing)
-        return [(keys(x) > bounds.low) | each for x, each in zip(scores, first, strict=True)]
+        found = first(equal, missing)
+        return [(keys(x) > bounds.low) | each for x, each in zip(scores, found, strict=True)]
 
     if not alone() or size >= _MOST_JOINED:
         return with_first(_first_by_search)
     if size < _LARGE:
         return with_first(_first_joined)
-    arrays = _joined(scores)
-    found = first_blocks(keys, arrays, bounds.low)
-    complete = _in_halves(found) == _between(bounds).astype(jnp.int32)
+    arrays, equals = _joined(scores), minus(bounds.at_low, bounds.at_high)
+    blocks = first_blocks(keys, arrays, bounds.low)
 
-    def first_placed(equal: Sequence[jax.Array], missing: Wide) -> list[jax.Array]:
-        equals = minus(bounds.at_low, bounds.at_high)
+    def by_place() -> list[jax.Array]:
         inside = _Bounds(jnp.uint32(LANES), jnp.uint32(MOST_PLACES), equals, wide(0))
-        among = partial(counts_at_least, lambda place: place, lane_places(found))
+        among = partial(counts_at_least, lambda place: place, lane_places(blocks))
         last = _search(among, missing, inside, _pivots_evenly(inside)).low
-        early = [place >= last for place in places(arrays)]
-        parts = [
-            part
-            for each, run in zip(early, _runs(scores), strict=True)
-            for part in _parted(each, run)
+        lowest = jnp.maximum(bounds.low, _lowest(scores[0].dtype))
+        kept = [
+            keys(x) >= jnp.where(place >= last, lowest, bounds.low + 1)
+            for x, place in zip(arrays, places(arrays), strict=True)
         ]
-        return [a & b for a, b in zip(equal, parts, strict=True)]
+        runs = zip(kept, _runs(scores), strict=True)
+        return [part for each, run in runs for part in _parted(each, run)]
 
-    return lax.cond(complete, lambda: with_first(first_placed), lambda: with_first(_first_joined))
+    complete = _in_halves(blocks) == as_float(equals).astype(jnp.int32)
+    return lax.cond(complete, by_place, lambda: with_first(_first_joined))
 
 
 def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
@@ -389,7 +394,7 @@ def _guess(bounds: _Bounds, k: Wide, error: jax.Array | None = None) -> _Guess:
     between, above = _between(bounds), as_float(minus(bounds.at_low, k))
     if error is None:
         # That of a binomial number, and a little for unevenness.
-        error = jnp.sqrt(above * (1 - above / between)) + 0.01 * between + 1
+        error = jnp.sqrt(above * (1 - above / between)) + 0.004 * between + 1
     width = (bounds.high - bounds.low).astype(jnp.float32)
     share = jnp.clip(above / between, 0, 0.999)
     key = bounds.low + (share * width).astype(bounds.low.dtype)

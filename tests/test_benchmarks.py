@@ -1,6 +1,7 @@
 """The benchmark: both sides prune alike, and the table and the file hold what was measured."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from benchmarks import gpu_cases
 from benchmarks.bandwidth import Bandwidth
-from benchmarks.collectives import exchanged
+from benchmarks.collectives import exchanged, runs
 from benchmarks.measure import figure, ratio
 from benchmarks.networks import Network, images, make
 from benchmarks.table import Reach, Row, as_json, at_least, line
@@ -193,11 +194,22 @@ HLO = """
 
 
 def test_exchanged_bytes_are_read_from_hlo() -> None:
-    assert exchanged(HLO) == {
-        "all-reduce": 8 * 4 * 4 + 3 * 4 + 10,
-        "all-gather": 16 * 2 * 2 + 32 * 4,
+    times = {"psum.1": 2.5, "both": 1, "all-gather.3": 1, "later": 3, "scalar": 1, "other": 9}
+    assert exchanged(HLO, times) == {
+        "all-reduce": 2.5 * 8 * 4 * 4 + 3 * 4 + 10,
+        "all-gather": 16 * 2 * 2 + 3 * 32 * 4,
         "collective-permute": 8,
     }
+    assert exchanged(HLO, {}).total() == 0
+
+
+def test_runs_of_an_instruction_are_counted_in_loops() -> None:
+    loop = jax.jit(lambda x: jax.lax.fori_loop(0, 7, lambda i, y: jnp.sin(y @ x), x))
+    compiled = loop.lower(jnp.ones((16, 16))).compile()
+    x = jnp.ones((16, 16))
+    times = runs(lambda: compiled(x))
+    names = re.findall(r"%([\w.-]+) = \S+ (?:dot|fusion)\(", compiled.as_text() or "")
+    assert 7 in {times[name] for name in names}
 
 
 @pytest.mark.slow

@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
 from synflow_jax import selection
+from synflow_jax.counting import first_blocks, lane_places, places
+from synflow_jax.keys import keys
 from synflow_jax.selection import top_k
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
@@ -70,7 +72,9 @@ def test_large_and_small_arrays_together(k: int, ties: bool) -> None:
 
 
 @pytest.mark.parametrize("k", [1, 200_000, 700_001, 1_599_999])
-@pytest.mark.parametrize("layout", ["random", "neighbors in rank stand 65,536 apart", "ties"])
+@pytest.mark.parametrize(
+    "layout", ["random", "neighbors in rank stand 65,536 apart", "ties", "eight of each"]
+)
 def test_more_than_a_million(k: int, layout: str) -> None:
     rng = np.random.default_rng(0)
     values = np.sort(rng.normal(size=1_600_000).astype(np.float32))
@@ -79,6 +83,8 @@ def test_more_than_a_million(k: int, layout: str) -> None:
             rng.shuffle(values)
         case "ties":
             values = rng.permutation(np.round(values, 2))
+        case "eight of each":
+            values = rng.permutation(np.repeat(values[::8], 8))
         case _:
             values[: 24 * 65_536] = values[: 24 * 65_536].reshape(65_536, 24).T.ravel()
     leaves = [values[:1_200_001], values[1_200_001:1_200_005], values[1_200_005:].reshape(-1, 5)]
@@ -86,6 +92,26 @@ def test_more_than_a_million(k: int, layout: str) -> None:
         np.testing.assert_array_equal(ours, theirs)
     descending = np.sort(np.concatenate([leaf.ravel() for leaf in leaves]))[::-1]
     assert sf.kth_highest([jnp.asarray(leaf) for leaf in leaves], k) == descending[k - 1]
+
+
+def test_few_of_a_million_without_a_finite_score_are_not_kept() -> None:
+    scores = np.random.default_rng(0).normal(size=1_100_000).astype(np.float32)
+    scores[[0, 70_000, 1_099_999]] = -np.inf
+    (kept,) = jitted([scores], len(scores) - 1)
+    np.testing.assert_array_equal(kept, scores > -np.inf)
+
+
+def test_places_of_few_elements() -> None:
+    """What a lane holds more than two of is missing; the earlier stand higher."""
+    sizes, at = (200_000, 70_000, 140_000), ((0, 3, 65_539, 199_999), (69_999,), (3, 139_999))
+    flags = [np.isin(np.arange(size), some) for size, some in zip(sizes, at, strict=True)]
+    arrays = [jnp.asarray(each, jnp.float32) for each in flags]
+    blocks = first_blocks(keys, arrays, keys(jnp.float32(1)))
+    found = np.concatenate(lane_places(blocks))
+    every = np.concatenate([np.asarray(p)[f] for p, f in zip(places(arrays), flags, strict=True)])
+    assert np.all(np.diff(every.astype(np.int64)) < 0)
+    third_of_its_lane = every[5]
+    assert set(found[found > 0]) == set(every) - {third_of_its_lane}
 
 
 @pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
