@@ -105,7 +105,7 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     scores, k = _alike(scores), _wide(k)
     bounds = _kth_largest(_joined(scores), k)
-    lowest = jnp.maximum(bounds.low, _lowest(scores[0].dtype))
+    lowest = _lowest(bounds, scores[0].dtype)
 
     return lax.cond(
         same(bounds.at_low, k),
@@ -114,9 +114,9 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     )
 
 
-def _lowest(dtype: jnp.dtype) -> jax.Array:
-    """The key of the lowest score that's ever kept."""
-    return keys(jnp.array(-jnp.inf, dtype)) + 1
+def _lowest(bounds: _Bounds, dtype: jnp.dtype) -> jax.Array:
+    """The lowest key that may be kept: never that of -inf."""
+    return jnp.maximum(bounds.low, keys(jnp.array(-jnp.inf, dtype)) + 1)
 
 
 def kth_highest(scores: Scores, k: jax.Array | Wide | int) -> jax.Array:
@@ -172,7 +172,7 @@ def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> li
         inside = _Bounds(jnp.uint32(LANES), jnp.uint32(MOST_PLACES), equals, wide(0))
         among = partial(counts_at_least, lambda place: place, lane_places(blocks))
         last = _search(among, missing, inside, _pivots_evenly(inside)).low
-        lowest = jnp.maximum(bounds.low, _lowest(scores[0].dtype))
+        lowest = _lowest(bounds, scores[0].dtype)
         kept = [
             keys(x) >= jnp.where(place >= last, lowest, bounds.low + 1)
             for x, place in zip(arrays, places(arrays), strict=True)
