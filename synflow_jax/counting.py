@@ -7,7 +7,7 @@ block, eight of them in the bits of one integer, and only one block is reduced.
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -102,29 +102,21 @@ def collected(
         uint32 of shape ``(LANES,)`` for `halves`.
     """
 
-    def offsets(array: jax.Array, block: Any, low: jax.Array, high: jax.Array) -> jax.Array:
-        del block
-        above = keys(array) - low
-        return jnp.where(above < high - low, above + 1, 0)
+    def by_lanes(low: jax.Array, high: jax.Array) -> jax.Array:
+        def offsets(array: jax.Array) -> jax.Array:
+            above = keys(array) - low
+            return jnp.where(above < high - low, above + 1, 0).astype(jnp.uint32)
 
-    return _in_lanes(offsets, arrays, low, high)
+        two = jnp.zeros(LANES, jnp.uint32)
+        for array in arrays:
+            two = _add_offsets(two, offsets, array.reshape(-1))
+        return two
 
+    def nothing(low: jax.Array, high: jax.Array) -> jax.Array:
+        del low, high
+        return jnp.zeros(LANES, jnp.uint32)
 
-def first_blocks(keys: Keys, arrays: Sequence[jax.Array], key: jax.Array) -> jax.Array:
-    """The first two blocks of each lane in which there is this key, numbered downwards, or 0.
-
-    Args:
-        keys: as in `counts_at_least`, and so are the arrays.
-        key: a scalar of the keys' type.
-
-    Returns:
-        uint32 of shape ``(LANES,)`` for `halves`; on what isn't a single CPU all are 0.
-    """
-
-    def numbers(array: jax.Array, block: Any, key: jax.Array) -> jax.Array:
-        return jnp.where(keys(array) == key, _MOST_PLACED - block, 0)
-
-    return _in_lanes(numbers, arrays, key)
+    return lax.platform_dependent(low, high, cpu=by_lanes, default=nothing)
 
 
 def halves(two: jax.Array) -> list[jax.Array]:
@@ -132,72 +124,41 @@ def halves(two: jax.Array) -> list[jax.Array]:
     return [two >> 16, two & MOST]
 
 
-def lane_places(two: jax.Array) -> list[jax.Array]:
-    """`places` of what's in these `first_blocks`, 0 for none."""
-    in_block = LANES - 1 - lax.iota(jnp.uint32, LANES)
-    return [jnp.where(block > 0, block * LANES + in_block, 0) for block in halves(two)]
+def in_lanes(arrays: Sequence[jax.Array], lanes: jax.Array) -> jax.Array:
+    """What passes through these lanes, ``(blocks of all arrays, lanes)``, -inf behind an end."""
+
+    def of(array: jax.Array) -> jax.Array:
+        index = jnp.arange(_blocks(array), dtype=jnp.uint32)[:, None] * LANES + lanes[None]
+        return array.at[index].get(mode="fill", fill_value=-jnp.inf)
+
+    return jnp.concatenate([of(array) for array in arrays])
 
 
 def places(arrays: Sequence[jax.Array]) -> list[jax.Array]:
-    """Flat uint32 from `LANES` to `MOST_PLACES` that fall from one element to the next.
-
-    Raises:
-        ValueError: arrays of too many blocks.
-    """
-    before = list(itertools.accumulate(map(_blocks, arrays), initial=0))
-    if before[-1] >= _MOST_PLACED:
-        raise ValueError(f"{before[-1]:,} blocks have more than {_MOST_PLACED - 1:,} places")
+    """Flat uint32 for each: `LANES` times the blocks before, of all arrays, plus the lane."""
+    before = itertools.accumulate(map(_blocks, arrays), initial=0)
     return [
-        jnp.uint32((_MOST_PLACED + 1 - block) * LANES - 1) - lax.iota(jnp.uint32, array.size)
-        for block, array in zip(before, arrays, strict=False)
+        jnp.uint32(start * LANES) + lax.iota(jnp.uint32, array.size)
+        for start, array in zip(before, arrays, strict=False)
     ]
 
 
 MOST = 2**16 - 1
-# Blocks that have a place, so that a search has room above them.
-_MOST_PLACED = MOST - 1
-MOST_PLACES = MOST * LANES
 
 
 def _blocks(array: jax.Array) -> int:
     return -(-array.size // LANES)
 
 
-def _in_lanes(
-    numbers: Callable[..., jax.Array], arrays: Sequence[jax.Array], *given: jax.Array
-) -> jax.Array:
-    """The two largest ``numbers(block, which, *given)`` of each lane, of 16 bits each."""
-
-    def collect(*given: jax.Array) -> jax.Array:
-        two, before = jnp.zeros(LANES, jnp.uint32), 0
-        for array in arrays:
-            two = _add_numbers(two, numbers, array.reshape(-1), before, given)
-            before += _blocks(array)
-        return two
-
-    def nothing(*given: jax.Array) -> jax.Array:
-        del given
-        return jnp.zeros(LANES, jnp.uint32)
-
-    return lax.platform_dependent(*given, cpu=collect, default=nothing)
-
-
-def _add_numbers(
-    two: jax.Array,
-    numbers: Callable[..., jax.Array],
-    array: jax.Array,
-    before: int,
-    given: Sequence[jax.Array],
-) -> jax.Array:
+def _add_offsets(two: jax.Array, offsets: Keys, array: jax.Array) -> jax.Array:
     """The two largest of each lane, in the halves of an integer."""
     blocks, rest = divmod(array.size, LANES)
     loops = blocks // _TOGETHER
 
-    def add(two: jax.Array, block: Any, size: int = LANES) -> jax.Array:
-        part = lax.dynamic_slice(array, (block * LANES,), (size,))
-        new = numbers(part, before + block, *given).astype(jnp.uint32)
+    def add(two: jax.Array, block: jax.Array | int, size: int = LANES) -> jax.Array:
+        new = offsets(lax.dynamic_slice(array, (block * LANES,), (size,)))
         new = jnp.pad(new, (0, LANES - size))
-        largest, second = two >> 16, two & MOST
+        largest, second = halves(two)
         second = jnp.maximum(second, jnp.minimum(largest, new))
         return (jnp.maximum(largest, new) << 16) | second
 

@@ -22,16 +22,14 @@ from jax import lax
 from synflow_jax.counting import (
     LANES,
     MOST,
-    MOST_PLACES,
     PIVOTS,
     Pivots,
     alone,
     collected,
     count,
     counts_at_least,
-    first_blocks,
     halves,
-    lane_places,
+    in_lanes,
     places,
     row_counts,
 )
@@ -41,9 +39,11 @@ from synflow_jax.types import Scores, Selection
 from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, plus, same, total, wide
 
 # A prime, so that a sample doesn't run along one axis of an array.
-_SAMPLE_STRIDE = 509
+_SAMPLE_STRIDE = 251
 # Scores from which on the last few are collected, and how few: hardly three in one of the lanes.
 _LARGE, _FEW = 2**20, 1000
+# Lanes of equal scores that are looked through for the first few.
+_MOST_LANES = 128
 # Flags that are counted together, to find the first few of all.
 _ROW = 1024
 # Positions in all arrays together are int32.
@@ -104,13 +104,13 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
     if not any(leaf.size for leaf in scores):
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     scores, k = _alike(scores), _wide(k)
-    bounds = _kth_largest(_joined(scores), k)
+    bounds, few = _kth_largest(_joined(scores), k)
     lowest = _lowest(bounds, scores[0].dtype)
 
     return lax.cond(
         same(bounds.at_low, k),
         lambda: [keys(x) >= lowest for x in scores],
-        lambda: _first_of_equal(scores, k, bounds),
+        lambda: _first_of_equal(scores, k, bounds, few),
     )
 
 
@@ -138,7 +138,7 @@ def kth_highest(scores: Scores, k: jax.Array | Wide | int) -> jax.Array:
     size = sum(leaf.size for leaf in leaves)
     if isinstance(k, int) and not 1 <= k <= size:
         raise ValueError(f"k must be between 1 and the number of scores, {size:,}; got k={k}")
-    return from_key(_kth_largest(_joined(leaves), _wide(k), exactly=True).low)
+    return from_key(_kth_largest(_joined(leaves), _wide(k), exactly=True)[0].low)
 
 
 def _alike(scores: Sequence[jax.Array]) -> list[jax.Array]:
@@ -150,9 +150,11 @@ def _wide(k: jax.Array | Wide | int) -> Wide:
     return k if isinstance(k, Wide) else wide(jnp.asarray(k, jnp.int32))
 
 
-def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> list[jax.Array]:
+def _first_of_equal(
+    scores: Sequence[jax.Array], k: Wide, bounds: _Bounds, few: _Few | None
+) -> list[jax.Array]:
     """What is above the lower bound, and as many of the first equal to it as are missing to k."""
-    size, missing = sum(x.size for x in scores), minus(k, bounds.at_high)
+    missing = minus(k, bounds.at_high)
 
     def with_first(
         first: Callable[[Sequence[jax.Array], Wide], list[jax.Array]],
@@ -161,27 +163,37 @@ def _first_of_equal(scores: Sequence[jax.Array], k: Wide, bounds: _Bounds) -> li
         found = first(equal, missing)
         return [(keys(x) > bounds.low) | each for x, each in zip(scores, found, strict=True)]
 
-    if not alone() or size >= _MOST_JOINED:
+    if not alone() or sum(x.size for x in scores) >= _MOST_JOINED:
         return with_first(_first_by_search)
-    if size < _LARGE:
+    if few is None:
         return with_first(_first_joined)
-    arrays, equals = _joined(scores), minus(bounds.at_low, bounds.at_high)
-    blocks = first_blocks(keys, arrays, bounds.low)
+    equal_offset = (bounds.low - few.bounds.low + 1).astype(jnp.uint32)
+    larger, smaller = halves(few.offsets)
+    with_equal = (larger == equal_offset) | (smaller == equal_offset)
 
     def by_place() -> list[jax.Array]:
-        inside = _Bounds(jnp.uint32(LANES), jnp.uint32(MOST_PLACES), equals, wide(0))
-        among = partial(counts_at_least, lambda place: place, lane_places(blocks))
-        last = _search(among, missing, inside, _pivots_evenly(inside)).low
+        arrays, lanes = _joined(scores), _first_lanes(with_equal)
+        through = in_lanes(arrays, lanes)
+        equal = (keys(through) == bounds.low) & (lanes < LANES)[None]
+        (first,) = _first_joined([equal], missing)
+        place = jnp.arange(len(through), dtype=jnp.uint32)[:, None] * LANES + lanes[None]
+        last = jnp.max(jnp.where(first, place, 0))
         lowest = _lowest(bounds, scores[0].dtype)
         kept = [
-            keys(x) >= jnp.where(place >= last, lowest, bounds.low + 1)
+            keys(x) >= jnp.where(place <= last, lowest, bounds.low + 1)
             for x, place in zip(arrays, places(arrays), strict=True)
         ]
         runs = zip(kept, _runs(scores), strict=True)
         return [part for each, run in runs for part in _parted(each, run)]
 
-    complete = _in_halves(blocks) == as_float(equals).astype(jnp.int32)
-    return lax.cond(complete, by_place, lambda: with_first(_first_joined))
+    known = few.complete & (count(with_equal) <= _MOST_LANES)
+    return lax.cond(known, by_place, lambda: with_first(_first_joined))
+
+
+def _first_lanes(flags: jax.Array) -> jax.Array:
+    """Rising uint32 of the first lanes with a flag, `LANES` for none."""
+    wanted = jnp.arange(1, _MOST_LANES + 1, dtype=jnp.int32)
+    return jnp.searchsorted(jnp.cumsum(flags, dtype=jnp.int32), wanted).astype(jnp.uint32)
 
 
 def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:
@@ -262,15 +274,17 @@ def _counts(arrays: Sequence[jax.Array]) -> Callable[[Pivots], Wide]:
     return partial(counts_at_least, keys, arrays)
 
 
-def _kth_largest(arrays: Sequence[jax.Array], k: Wide, *, exactly: bool = False) -> _Bounds:
+def _kth_largest(
+    arrays: Sequence[jax.Array], k: Wide, *, exactly: bool = False
+) -> tuple[_Bounds, _Few | None]:
     """Bounds with ``at_low == k``, or with the k-th largest key alone between them.
 
-    Only the latter if ``exactly``.
+    Only the latter if ``exactly``. And the last few keys, if they may have been collected.
     """
     size, unsigned = sum(array.size for array in arrays), keys(arrays[0][..., :0]).dtype
     counts, everywhere = _counts(arrays), _all_keys(unsigned, size)
     if size < _SMALL or not alone():
-        return _search(counts, k, everywhere, _pivots_evenly(everywhere), exactly=exactly)
+        return _search(counts, k, everywhere, _pivots_evenly(everywhere), exactly=exactly), None
     sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
     share = as_float(k) / size
     error = jnp.sqrt(sample.size * share * (1 - share)) + 1
@@ -280,13 +294,13 @@ def _kth_largest(arrays: Sequence[jax.Array], k: Wide, *, exactly: bool = False)
     near = _search(_counts([sample]), in_sample, all_sampled, first, enough=2 * error)
     pivots = _pivots(everywhere, _guess(near, in_sample, error), jnp.array(False))
     if size < _LARGE:
-        return _search(counts, k, everywhere, pivots, exactly=exactly)
+        return _search(counts, k, everywhere, pivots, exactly=exactly), None
     return _search_and_collect(arrays, k, everywhere, pivots, exactly=exactly)
 
 
 def _search_and_collect(
     arrays: Sequence[jax.Array], k: Wide, bounds: _Bounds, pivots: Pivots, *, exactly: bool
-) -> _Bounds:
+) -> tuple[_Bounds, _Few]:
     """`_search` in all arrays until few keys are left, then if possible among those alone."""
     no = jnp.array(False)
     nothing = _Few(jnp.zeros(LANES, jnp.uint32), bounds, no, no)
@@ -312,9 +326,10 @@ def _search_and_collect(
         few = lax.cond(now, lambda: collect(bounds), lambda: few)
         return *_narrower(bounds, k, pivots, counts(few, pivots)), few
 
-    return lax.while_loop(
+    bounds, _, few = lax.while_loop(
         lambda state: _unfinished(state[0], k, exactly), narrow, (bounds, pivots, nothing)
-    )[0]
+    )
+    return bounds, few
 
 
 def _in_halves(two: jax.Array) -> jax.Array:
@@ -360,9 +375,13 @@ def _unfinished(bounds: _Bounds, k: Wide, exactly: bool) -> jax.Array:
 def _narrower(before: _Bounds, k: Wide, pivots: Pivots, counts: Wide) -> tuple[_Bounds, Pivots]:
     """Bounds and the next pivots, given how many keys are as large as each pivot."""
     after = _narrowed(before, k, pivots, counts)
+    between, above = _between(after), as_float(minus(after.at_low, k))
+    # That of a binomial number, and a little for unevenness, the less the fewer of all these are.
+    unevenness = jnp.minimum(between / _between(before), 0.004)
+    error = jnp.sqrt(above * (1 - above / between)) + unevenness * between + 1
     # Where keys turn out uneven, bounds a quarter as far apart are sure.
     uneven = after.high - after.low > (before.high - before.low) >> 2
-    return after, _pivots(after, _guess(after, k), uneven)
+    return after, _pivots(after, _guess(after, k, error), uneven)
 
 
 def _narrowed(bounds: _Bounds, k: Wide, pivots: Pivots, counts: Wide) -> _Bounds:
@@ -389,12 +408,9 @@ def _between(bounds: _Bounds) -> jax.Array:
     return as_float(minus(bounds.at_low, bounds.at_high))
 
 
-def _guess(bounds: _Bounds, k: Wide, error: jax.Array | None = None) -> _Guess:
+def _guess(bounds: _Bounds, k: Wide, error: jax.Array) -> _Guess:
     """Where the k-th key is if keys are even between the bounds, by chance ``error`` keys off."""
     between, above = _between(bounds), as_float(minus(bounds.at_low, k))
-    if error is None:
-        # That of a binomial number, and a little for unevenness.
-        error = jnp.sqrt(above * (1 - above / between)) + 0.004 * between + 1
     width = (bounds.high - bounds.low).astype(jnp.float32)
     share = jnp.clip(above / between, 0, 0.999)
     key = bounds.low + (share * width).astype(bounds.low.dtype)

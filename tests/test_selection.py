@@ -12,8 +12,7 @@ from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
 from synflow_jax import selection
-from synflow_jax.counting import first_blocks, lane_places, places
-from synflow_jax.keys import keys
+from synflow_jax.counting import LANES, in_lanes, places
 from synflow_jax.selection import top_k
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
@@ -101,17 +100,16 @@ def test_few_of_a_million_without_a_finite_score_are_not_kept() -> None:
     np.testing.assert_array_equal(kept, scores > -np.inf)
 
 
-def test_places_of_few_elements() -> None:
-    """What a lane holds more than two of is missing; the earlier stand higher."""
-    sizes, at = (200_000, 70_000, 140_000), ((0, 3, 65_539, 199_999), (69_999,), (3, 139_999))
-    flags = [np.isin(np.arange(size), some) for size, some in zip(sizes, at, strict=True)]
-    arrays = [jnp.asarray(each, jnp.float32) for each in flags]
-    blocks = first_blocks(keys, arrays, keys(jnp.float32(1)))
-    found = np.concatenate(lane_places(blocks))
-    every = np.concatenate([np.asarray(p)[f] for p, f in zip(places(arrays), flags, strict=True)])
-    assert np.all(np.diff(every.astype(np.int64)) < 0)
-    third_of_its_lane = every[5]
-    assert set(found[found > 0]) == set(every) - {third_of_its_lane}
+def test_lanes_of_arrays() -> None:
+    """Each array starts a block anew; places say from where in the blocks an element comes."""
+    sizes, lanes = (200_000, 70_000, 140_000), np.array([3, 4_463, 4_464, LANES - 1], np.uint32)
+    arrays = [np.arange(size, dtype=np.float32) + 1e6 * i for i, size in enumerate(sizes)]
+    blocks = [np.pad(x, (0, -len(x) % LANES), constant_values=-np.inf) for x in arrays]
+    expected = np.concatenate(blocks).reshape(-1, LANES)[:, lanes]
+    through = in_lanes([jnp.asarray(x) for x in arrays], jnp.asarray(lanes))
+    np.testing.assert_array_equal(through, expected)
+    for x, place in zip(arrays, places([jnp.asarray(x) for x in arrays]), strict=True):
+        np.testing.assert_array_equal(np.concatenate(blocks)[place], x)
 
 
 @pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
