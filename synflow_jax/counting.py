@@ -31,7 +31,7 @@ class Pivots(NamedTuple):
 
 # Eight counts of 4 bits in an integer: each holds up to 15, then they are moved to 16 bits. The
 # first is of what's below all pivots, so that nothing has to be left out.
-_BITS, _BLOCKS, _TOGETHER = 4, 15, 5
+_BITS, _BLOCKS, _TOGETHER = 4, 15, 7
 # Smaller blocks cost more calls, larger ones leave the cache. A multiple of _PARTS.
 LANES, _PARTS = 2**16, 16
 
@@ -124,11 +124,11 @@ def halves(two: jax.Array) -> list[jax.Array]:
     return [two >> 16, two & MOST]
 
 
-def in_lanes(arrays: Sequence[jax.Array], lanes: jax.Array) -> jax.Array:
-    """What passes through these lanes, ``(blocks of all arrays, lanes)``, -inf behind an end."""
+def in_lane(arrays: Sequence[jax.Array], lane: jax.Array) -> jax.Array:
+    """What passes through a lane, an element for each block of all arrays, -inf behind an end."""
 
     def of(array: jax.Array) -> jax.Array:
-        index = jnp.arange(_blocks(array), dtype=jnp.uint32)[:, None] * LANES + lanes[None]
+        index = jnp.arange(_blocks(array), dtype=jnp.uint32) * LANES + lane.astype(jnp.uint32)
         return array.at[index].get(mode="fill", fill_value=-jnp.inf)
 
     return jnp.concatenate([of(array) for array in arrays])

@@ -29,7 +29,7 @@ from synflow_jax.counting import (
     count,
     counts_at_least,
     halves,
-    in_lanes,
+    in_lane,
     places,
     row_counts,
 )
@@ -43,7 +43,7 @@ _SAMPLE_STRIDE = 251
 # Scores from which on the last few are collected, and how few: hardly three in one of the lanes.
 _LARGE, _FEW = 2**20, 1000
 # Lanes of equal scores that are looked through for the first few.
-_MOST_LANES = 128
+_MOST_LANES, _NO_PLACE = 128, 2**32 - 1
 # Flags that are counted together, to find the first few of all.
 _ROW = 1024
 # Positions in all arrays together are int32.
@@ -172,12 +172,8 @@ def _first_of_equal(
     with_equal = (larger == equal_offset) | (smaller == equal_offset)
 
     def by_place() -> list[jax.Array]:
-        arrays, lanes = _joined(scores), _first_lanes(with_equal)
-        through = in_lanes(arrays, lanes)
-        equal = (keys(through) == bounds.low) & (lanes < LANES)[None]
-        (first,) = _first_joined([equal], missing)
-        place = jnp.arange(len(through), dtype=jnp.uint32)[:, None] * LANES + lanes[None]
-        last = jnp.max(jnp.where(first, place, 0))
+        arrays = _joined(scores)
+        last = _places_of(bounds.low, arrays, with_equal)[missing.low - 1]
         lowest = _lowest(bounds, scores[0].dtype)
         kept = [
             keys(x) >= jnp.where(place <= last, lowest, bounds.low + 1)
@@ -190,10 +186,21 @@ def _first_of_equal(
     return lax.cond(known, by_place, lambda: with_first(_first_joined))
 
 
-def _first_lanes(flags: jax.Array) -> jax.Array:
-    """Rising uint32 of the first lanes with a flag, `LANES` for none."""
-    wanted = jnp.arange(1, _MOST_LANES + 1, dtype=jnp.int32)
-    return jnp.searchsorted(jnp.cumsum(flags, dtype=jnp.int32), wanted).astype(jnp.uint32)
+def _places_of(key: jax.Array, arrays: Sequence[jax.Array], lanes: jax.Array) -> jax.Array:
+    """Rising `places` of a key that is once or twice in each of at most 128 flagged lanes."""
+
+    def add(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        lanes, found = state
+        lane = jnp.argmax(lanes)
+        equal = keys(in_lane(arrays, lane)) == key
+        first, last = jnp.argmax(equal), equal.size - 1 - jnp.argmax(equal[::-1])
+        two = jnp.stack([first, last]).astype(jnp.uint32) * LANES + lane.astype(jnp.uint32)
+        two = two.at[1].set(jnp.where(last > first, two[1], jnp.uint32(_NO_PLACE)))
+        return lanes.at[lane].set(False), found.at[i].set(two)
+
+    none = jnp.full((_MOST_LANES, 2), _NO_PLACE, jnp.uint32)
+    some = jnp.minimum(count(lanes), _MOST_LANES)
+    return jnp.sort(lax.fori_loop(0, some, add, (lanes, none))[1].reshape(-1))
 
 
 def _first_joined(flags: Sequence[jax.Array], k: Wide) -> list[jax.Array]:

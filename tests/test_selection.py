@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
 from synflow_jax import selection
-from synflow_jax.counting import LANES, in_lanes, places
+from synflow_jax.counting import LANES, in_lane, places
 from synflow_jax.selection import top_k
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
@@ -100,16 +100,17 @@ def test_few_of_a_million_without_a_finite_score_are_not_kept() -> None:
     np.testing.assert_array_equal(kept, scores > -np.inf)
 
 
-def test_lanes_of_arrays() -> None:
+@pytest.mark.parametrize("lane", [3, 4_463, 4_464, LANES - 1])
+def test_lane_of_arrays(lane: int) -> None:
     """Each array starts a block anew; places say from where in the blocks an element comes."""
-    sizes, lanes = (200_000, 70_000, 140_000), np.array([3, 4_463, 4_464, LANES - 1], np.uint32)
+    sizes = (200_000, 70_000, 140_000)
     arrays = [np.arange(size, dtype=np.float32) + 1e6 * i for i, size in enumerate(sizes)]
     blocks = [np.pad(x, (0, -len(x) % LANES), constant_values=-np.inf) for x in arrays]
-    expected = np.concatenate(blocks).reshape(-1, LANES)[:, lanes]
-    through = in_lanes([jnp.asarray(x) for x in arrays], jnp.asarray(lanes))
-    np.testing.assert_array_equal(through, expected)
+    joined = np.concatenate(blocks)
+    through = in_lane([jnp.asarray(x) for x in arrays], jnp.uint32(lane))
+    np.testing.assert_array_equal(through, joined.reshape(-1, LANES)[:, lane])
     for x, place in zip(arrays, places([jnp.asarray(x) for x in arrays]), strict=True):
-        np.testing.assert_array_equal(np.concatenate(blocks)[place], x)
+        np.testing.assert_array_equal(joined[place], x)
 
 
 @pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
