@@ -125,10 +125,10 @@ def halves(two: jax.Array) -> list[jax.Array]:
 
 
 def in_lane(arrays: Sequence[jax.Array], lane: jax.Array) -> jax.Array:
-    """What passes through a lane, an element for each block of all arrays, -inf behind an end."""
+    """What passes through a lane (uint32): an element of each block, -inf behind an end."""
 
     def of(array: jax.Array) -> jax.Array:
-        index = jnp.arange(_blocks(array), dtype=jnp.uint32) * LANES + lane.astype(jnp.uint32)
+        index = jnp.arange(_blocks(array), dtype=jnp.uint32) * LANES + lane
         return array.at[index].get(mode="fill", fill_value=-jnp.inf)
 
     return jnp.concatenate([of(array) for array in arrays])

@@ -187,14 +187,14 @@ def _first_of_equal(
 
 
 def _places_of(key: jax.Array, arrays: Sequence[jax.Array], lanes: jax.Array) -> jax.Array:
-    """Rising `places` of a key that is once or twice in each of at most 128 flagged lanes."""
+    """Rising `places` of a key that is once or twice in each flagged lane, of the first lanes."""
 
     def add(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         lanes, found = state
-        lane = jnp.argmax(lanes)
+        lane = jnp.argmax(lanes).astype(jnp.uint32)
         equal = keys(in_lane(arrays, lane)) == key
         first, last = jnp.argmax(equal), equal.size - 1 - jnp.argmax(equal[::-1])
-        two = jnp.stack([first, last]).astype(jnp.uint32) * LANES + lane.astype(jnp.uint32)
+        two = jnp.stack([first, last]).astype(jnp.uint32) * LANES + lane
         two = two.at[1].set(jnp.where(last > first, two[1], jnp.uint32(_NO_PLACE)))
         return lanes.at[lane].set(False), found.at[i].set(two)
 
