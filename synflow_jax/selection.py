@@ -42,7 +42,7 @@ from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, plus, sam
 _SAMPLE_STRIDE = 251
 # Scores from which on the last few are collected, and how few: hardly three in one of the lanes.
 _LARGE, _FEW = 2**20, 1000
-# Lanes of equal scores that are looked through for the first few.
+# Lanes of equal scores that are looked through for the first few, and what stands for no place.
 _MOST_LANES, _NO_PLACE = 128, 2**32 - 1
 # Flags that are counted together, to find the first few of all.
 _ROW = 1024
