@@ -7,17 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from synflow_jax.arguments import (
+    check_key,
+    check_score_fn,
+)
 from synflow_jax.checks import (
-    check_compression,
+    check_batch,
     check_mask,
     check_params,
-    check_rounds,
     check_scalars,
+    check_values,
 )
 from synflow_jax.counting import count, largest
 from synflow_jax.masks import full_mask, is_kernel, prunable_leaves
 from synflow_jax.paths import named_leaves
-from synflow_jax.schedules import exponential
+from synflow_jax.schedules import exponential, round_counts
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import (
     History,
@@ -78,7 +82,9 @@ def prune(
         ValueError: compression or rounds out of range, nothing prunable, mask and params don't
             match or the mask keeps less already, batch or key missing, the score function fails,
             or scores that aren't finite.
-        TypeError: a leaf of params or a score isn't floating-point, a mask's isn't boolean.
+        TypeError: a leaf of params or a score isn't floating-point, a mask's isn't boolean, an
+            argument is of another kind, or it's called under ``jit``, ``vmap`` or ``grad``: there
+            `prune_rounds` works.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -90,12 +96,17 @@ def prune(
     >>> history.kept
     Array([2], dtype=int32)
     """
+    check_score_fn(score_fn)
+    check_values({"params": params, "compression": compression, "batch": batch, "key": key})
     check_params(params)
+    check_batch(batch)
+    check_key(key)
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, rounds, schedule, select)
     pruned, history = _compiled(
         score_fn, params, start, on_device(counts), batch=batch, key=key, select=select
     )
+    check_values({"what score_fn returned": history.kept})
     check_finite(history, start)
     check_kept(history, counts)
     return pruned, with_totals(history, counts)
@@ -164,51 +175,12 @@ def start_mask(params: Params, mask: Mask | None, prunable: Prunable) -> Mask:
     """The mask of the first round: everything, or ``mask`` with full-shaped prunable leaves."""
     if mask is None:
         return full_mask(params, prunable)
+    check_values({"mask": mask})
     check_mask(mask, params)
     check_scalars(mask)
     return jax.tree.map(
         lambda m, p: jnp.broadcast_to(m, p.shape) if jnp.ndim(m) else jnp.array(True), mask, params
     )
-
-
-def round_counts(
-    mask: Mask, compression: float, rounds: int, schedule: Schedule, select: Selection
-) -> np.ndarray:
-    """How many weights each round keeps, worked out on the host in float64.
-
-    Args:
-        mask: the mask of the first round, from `start_mask`.
-        compression: weights before / weights after.
-        rounds: number of rounds.
-        schedule: density by round.
-        select: gives the groups that are counted.
-
-    Returns:
-        int32 of shape ``(rounds, groups)``, int64 if a count needs it.
-    """
-    compression, rounds = check_compression(compression), check_rounds(rounds)
-    layers = [leaf for leaf in jax.tree.leaves(mask) if leaf.ndim]
-    sizes = [leaf.size for leaf in layers]
-    total, kept = sum(sizes), sum(int(each) for each in _counted(layers))
-    if not kept:
-        raise ValueError(f"nothing is left to prune: 0 of {total:,} weights are prunable and kept")
-    if compression * kept < total:
-        raise ValueError(
-            f"compression={compression:g} asks for {total / compression:,.0f} of {total:,} "
-            f"weights, but mask keeps only {kept:,}; pass compression >= {total / kept:g}"
-        )
-    densities = np.asarray(schedule(compression * kept / total, rounds), np.float64)
-    _check_densities(densities, rounds)
-    if kept < total:
-        densities = densities * (kept / total)
-        densities[-1] = schedule(compression, 1)[-1]
-    counts = select.counts(sizes, densities)
-    return counts.astype(np.int32) if counts.max() < 2**31 else counts
-
-
-@jax.jit
-def _counted(layers: list[jax.Array]) -> list[jax.Array]:
-    return [count(layer) for layer in layers]
 
 
 def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | Wide:
@@ -225,14 +197,6 @@ def with_totals(history: History, counts: np.ndarray) -> History:
 
 def _kept(history: History) -> np.ndarray:
     return np.asarray(history.kept_by_layer).sum(axis=-1, dtype=np.int64)
-
-
-def _check_densities(densities: np.ndarray, rounds: int) -> None:
-    falling = densities.shape == (rounds,) and np.all(np.diff(densities, prepend=1.0) <= 0)
-    if not falling or not densities[-1] > 0:
-        raise ValueError(
-            f"schedule must return {rounds} densities in (0, 1] that don't rise, got {densities}"
-        )
 
 
 def check_scores(scores: Scores, params: Params) -> None:
