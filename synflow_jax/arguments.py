@@ -115,6 +115,22 @@ def check_callable(name: str, fn: Any, arguments: str, instead: str) -> None:
         raise TypeError(f"{must}, but {shown(fn)} takes {signature}; pass {instead}") from None
 
 
+def check_params_fn(name: str, fn: Any, arguments: str, instead: str) -> None:
+    """A function whose first argument is the params, which a module isn't."""
+    if is_module(fn):
+        raise TypeError(
+            f"{name} must be a function of ({arguments}), got the module {type(fn).__name__}; "
+            "sf.from_nnx(model) and sf.from_linen(module, variables) give apply_fn and params"
+        )
+    check_callable(name, fn, arguments, instead)
+
+
+def is_module(value: Any) -> bool:
+    """Whether it's a Flax module, told without an import of Flax."""
+    kinds = type(value).__mro__
+    return any(k.__name__ == "Module" and k.__module__.startswith("flax.") for k in kinds)
+
+
 def check_score_fn(score_fn: Any) -> None:
     """A score function, and not what makes one."""
     instead = "sf.synflow(apply_fn, inputs), sf.magnitude() or your own"
@@ -122,7 +138,7 @@ def check_score_fn(score_fn: Any) -> None:
         given = inspect.signature(score_fn).parameters.values()
         needed = ", ".join(each.name for each in given if each.default is each.empty)
         instead = f"sf.{score_fn.__name__}({needed}), not sf.{score_fn.__name__}"
-    check_callable("score_fn", score_fn, "params, mask, batch, key", instead)
+    check_params_fn("score_fn", score_fn, "params, mask, batch, key", instead)
     _check_hashable("score_fn", score_fn)
 
 

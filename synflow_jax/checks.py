@@ -1,6 +1,6 @@
 """Pytrees and results that the front doors refuse, each with the leaf and what to pass instead."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from synflow_jax.arguments import shown
+from synflow_jax.arguments import is_module, shown
 from synflow_jax.paths import named_leaves
 from synflow_jax.types import Mask, Params
 
@@ -21,6 +21,8 @@ ON_HOST = (
 def check_values(trees: Mapping[str, Any], instead: str = ON_HOST) -> None:
     """All leaves of named trees have values now: none is traced, deleted or a shape alone."""
     for tree_name, tree in trees.items():
+        if isinstance(tree, Iterator):
+            raise TypeError(f"{tree_name} must be a pytree of arrays, got {shown(tree)}")
         for path, leaf in named_leaves(tree):
             name = f"{tree_name} leaf '{path}'" if path else tree_name
             if isinstance(leaf, Tracer):
@@ -45,12 +47,11 @@ def check_batch(batch: Any) -> None:
 
 def check_params(params: Params) -> None:
     """Every leaf is an array of real floating-point numbers."""
-    for base in type(params).__mro__:
-        if base.__name__ == "Module" and base.__module__.startswith("flax."):
-            raise TypeError(
-                f"params must be a pytree of arrays, got the module {type(params).__name__}; pass "
-                "the params of sf.from_nnx(model) or sf.from_linen(module, variables)"
-            )
+    if is_module(params):
+        raise TypeError(
+            f"params must be a pytree of arrays, got the module {type(params).__name__}; pass "
+            "the params of sf.from_nnx(model) or sf.from_linen(module, variables)"
+        )
     leaves = named_leaves(params)
     if not leaves:
         raise ValueError("params has no leaves; pass the network's parameters as a pytree")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from synflow_jax.arguments import check_callable, check_number, shown
+from synflow_jax.arguments import check_number, check_params_fn, shown
 from synflow_jax.checks import called, check_float_output
 from synflow_jax.types import ApplyFn, LossFn, Params, Scores
 
@@ -35,7 +35,7 @@ def cross_entropy(apply_fn: ApplyFn, temperature: float = 1.0) -> LossFn:
     >>> loss_fn(jnp.zeros((3, 2)), (jnp.ones((4, 3)), jnp.array([0, 1, 1, 0])))
     Array(0.6931472, dtype=float32)
     """
-    check_callable("apply_fn", apply_fn, "params, inputs", "what sf.from_nnx(model) returns first")
+    check_params_fn("apply_fn", apply_fn, "params, inputs", "what sf.from_nnx(model) returns first")
     temperature = check_number("temperature", temperature, "a number such as 1.0")
     if not 0 < temperature < math.inf:
         raise ValueError(
@@ -89,7 +89,7 @@ def _check_labels(labels: Any, logits: tuple[int, ...]) -> None:
 def check_loss_fn(loss_fn: Any) -> None:
     """``loss_fn`` is a function of params and batch."""
     instead = "sf.cross_entropy(apply_fn) or your own"
-    check_callable("loss_fn", loss_fn, "params, batch", instead)
+    check_params_fn("loss_fn", loss_fn, "params, batch", instead)
 
 
 def checked_loss(method: str, loss_fn: LossFn) -> LossFn:

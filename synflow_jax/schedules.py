@@ -16,7 +16,7 @@ from synflow_jax.arguments import (
     check_rounds,
     check_selection,
 )
-from synflow_jax.checks import check_values
+from synflow_jax.checks import check_mask, check_values
 from synflow_jax.counting import count
 from synflow_jax.types import Mask, Schedule, Selection
 
@@ -107,10 +107,11 @@ def round_counts(
         TypeError: an argument is of another kind, or traced: counts are made on the host.
     """
     check_values({"mask": mask, "compression": compression})
+    check_mask(mask, mask)
     compression, rounds = check_compression(compression), check_rounds(rounds)
     check_callable("schedule", schedule, "compression, rounds", "sf.exponential or sf.linear")
     check_selection(select)
-    layers = [leaf for leaf in jax.tree.leaves(mask) if leaf.ndim]
+    layers = [leaf for leaf in jax.tree.leaves(mask) if np.ndim(leaf)]
     sizes = [leaf.size for leaf in layers]
     total, kept = sum(sizes), sum(int(each) for each in _counted(layers))
     if not kept:

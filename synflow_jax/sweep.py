@@ -119,8 +119,8 @@ def sweep(
     Array([4, 2], dtype=int32)
     """
     check_score_fn(score_fn)
-    check_values({"params": params, "compressions": compressions, "batch": batch, "keys": keys})
     members = check_compressions(compressions)
+    check_values({"params": params, "compressions": compressions, "batch": batch, "keys": keys})
     check_keys(keys, members)
     check_params(params)
     check_batch(batch)

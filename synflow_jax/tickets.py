@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax.arguments import (
-    check_callable,
     check_instance,
     check_key,
+    check_params_fn,
     check_rounds,
     check_score_fn,
 )
@@ -114,7 +114,7 @@ def tickets(
     1 [2] [[0.0, 0.0], [0.30000001192092896, 0.20000000298023224]]
     2 [1] [[0.0, 0.0], [0.30000001192092896, 0.0]]
     """
-    check_callable("train_fn", train_fn, "params, mask, key", "a function that returns params")
+    check_params_fn("train_fn", train_fn, "params, mask, key", "a function that returns params")
     check_score_fn(score_fn)
     check_values({"params": params, "compression": compression, "batch": batch, "key": key})
     check_params(params)
