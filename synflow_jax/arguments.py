@@ -36,8 +36,9 @@ def check_number(name: str, value: Any, instead: str) -> float:
 
 
 def _only_element(value: Any) -> Any:
-    known = isinstance(value, jax.Array | np.ndarray | np.generic) and not isinstance(value, Tracer)
-    return value.item() if known and value.size == 1 else value
+    array = isinstance(value, jax.Array | np.ndarray | np.generic) and not isinstance(value, Tracer)
+    one = array and value.size == 1 and isinstance(value.dtype, np.dtype)
+    return value.item() if one else value
 
 
 def check_compression(compression: Any) -> float:
@@ -103,7 +104,7 @@ def check_instance(name: str, value: Any, kind: type, instead: str) -> None:
 def check_callable(name: str, fn: Any, arguments: str, instead: str) -> None:
     """``fn`` takes positional ``arguments``, as in "params, inputs", if that's known of it."""
     must = f"{name} must be a function of ({arguments})"
-    if not callable(fn):
+    if not callable(fn) or inspect.isclass(fn):
         raise TypeError(f"{must}, got {name}={shown(fn)}; pass {instead}")
     try:
         signature = inspect.signature(fn)
@@ -145,6 +146,8 @@ def check_score_fn(score_fn: Any) -> None:
 def check_selection(select: Any) -> None:
     """A `Selection` that compiled code can be kept for."""
     check_instance("select", select, Selection, "sf.global_top_k or sf.local_top_k")
+    check_callable("select.counts", select.counts, "sizes, densities", "sf.global_top_k.counts")
+    check_callable("select.keep", select.keep, "scores, row", "sf.global_top_k.keep")
     _check_hashable("select", select)
 
 

@@ -24,16 +24,24 @@ def check_values(trees: Mapping[str, Any], instead: str = ON_HOST) -> None:
         if isinstance(tree, Iterator):
             raise TypeError(f"{tree_name} must be a pytree of arrays, got {shown(tree)}")
         for path, leaf in named_leaves(tree):
-            name = f"{tree_name} leaf '{path}'" if path else tree_name
+            name = _leaf_of(tree_name, path)
             if isinstance(leaf, Tracer):
                 raise TypeError(f"{name} is traced by jit, vmap or grad, but {instead}")
             if isinstance(leaf, jax.ShapeDtypeStruct):
                 raise TypeError(f"{name} is a shape without values; pass an array")
-            if isinstance(leaf, jax.Array) and leaf.is_deleted():
-                raise ValueError(
-                    f"{name} was deleted, as arrays are that a function took with donate_argnums; "
-                    "pass what that function returned, or a copy made before"
-                )
+            _check_alive(name, leaf)
+
+
+def _leaf_of(tree: str, path: str) -> str:
+    return f"{tree} leaf '{path}'" if path else tree
+
+
+def _check_alive(name: str, leaf: Any) -> None:
+    if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
+        raise ValueError(
+            f"{name} was deleted, as arrays are that a function took with donate_argnums; "
+            "pass what that function returned, or a copy made before"
+        )
 
 
 def check_batch(batch: Any) -> None:
@@ -45,22 +53,22 @@ def check_batch(batch: Any) -> None:
             )
 
 
-def check_params(params: Params) -> None:
-    """Every leaf is an array of real floating-point numbers."""
+def check_params(params: Params, tree_name: str = "params") -> None:
+    """Every leaf of params, or of what's like them, is an array of real floating-point numbers."""
     if is_module(params):
         raise TypeError(
-            f"params must be a pytree of arrays, got the module {type(params).__name__}; pass "
+            f"{tree_name} must be a pytree of arrays, got the module {type(params).__name__}; pass "
             "the params of sf.from_nnx(model) or sf.from_linen(module, variables)"
         )
     leaves = named_leaves(params)
     if not leaves:
-        raise ValueError("params has no leaves; pass the network's parameters as a pytree")
+        raise ValueError(f"{tree_name} has no leaves; pass the network's parameters as a pytree")
     for name, leaf in leaves:
         dtype = getattr(leaf, "dtype", None)
         if not isinstance(dtype, np.dtype) or not jnp.issubdtype(dtype, jnp.floating):
             found = type(leaf).__name__ if dtype is None else dtype
             raise TypeError(
-                f"params leaf '{name}' must be a floating-point array, got {found}; "
+                f"{_leaf_of(tree_name, name)} must be a floating-point array, got {found}; "
                 "keep counters, keys and other state out of params (close over them in apply_fn)"
             )
 
@@ -91,8 +99,10 @@ def check_structure(name: str, tree: Any, like: Any, like_name: str) -> None:
 
 
 def _check_mask_leaf(path: str, leaf: Any, param: Any, name: str) -> None:
+    _check_alive(_leaf_of("mask", path), leaf)
+    _check_alive(_leaf_of(name, path), param)
     if not _is_array(param):
-        raise TypeError(f"{name} leaf '{path}' must be an array, got {shown(param)}")
+        raise TypeError(f"{_leaf_of(name, path)} must be an array, got {shown(param)}")
     if not _is_boolean(leaf):
         found = jnp.result_type(leaf) if _is_array(leaf) else shown(leaf)
         swapped = f"; mask and {name} may be swapped" if _is_boolean(param) else ""
@@ -130,6 +140,8 @@ def check_scalars(mask: Mask) -> None:
 
 def _difference(name: str, tree: Any, like: Any, like_name: str) -> str:
     in_tree, in_like = dict(named_leaves(tree)), dict(named_leaves(like))
+    if "" in in_tree or "" in in_like:
+        return f"got {shown(tree)} for {shown(like)}"
     for path in in_like:
         if path not in in_tree:
             hint = "; use scalar True for what isn't prunable" if name == "mask" else ""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from synflow_jax.arguments import check_instance, shown
-from synflow_jax.checks import check_mask
+from synflow_jax.checks import check_mask, check_structure
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import Mask, Params
 
@@ -82,6 +82,8 @@ def keep_params_sparse(
                 "call update(grads, state, params)"
             )
         check_instance("state", state, SparseState, "what init returned: update(grads, state, ...)")
+        check_structure("updates", updates, state.mask, "mask")
+        check_structure("params", params, state.mask, "mask")
         check_mask(state.mask, updates, "updates")
         updates, inner_state = inner.update(
             apply_mask(state.mask, updates), state.inner, apply_mask(state.mask, params), **extra

@@ -193,7 +193,7 @@ def _check_like(name: str, tree: Params, params: Params) -> None:
     """``tree`` has the structure, shapes and dtypes of ``params``."""
     check_structure(name, tree, params, "params")
     check_values({name: tree})
-    check_params(tree)
+    check_params(tree, name)
     for (path, leaf), param in zip(named_leaves(tree), jax.tree.leaves(params), strict=True):
         if (leaf.shape, leaf.dtype) != (param.shape, param.dtype):
             raise ValueError(

@@ -110,6 +110,7 @@ FUNCTIONS: dict[str, Case] = {
         of_three=lambda params, mask, batch: params,
         model=LINEAR,
         unbound=nnx.Linear.__call__,
+        kind=dict,
     ),
     **{
         f"uncalled {call}": (partial(prune, score_fn), TypeError, ["score_fn", f"pass {call}, not"])
@@ -157,6 +158,11 @@ FUNCTIONS: dict[str, Case] = {
         lambda: prune(select=sf.global_top_k._replace(counts=lambda sizes, densities: densities)),
         ValueError,
         ["select.counts", "(rounds, groups)", "float64(1,)"],
+    ),
+    "select of nothing": (
+        lambda: prune(select=sf.Selection(None, None)),
+        TypeError,
+        ["select.counts", "(sizes, densities)", "sf.global_top_k.counts"],
     ),
     **several(
         prune,
@@ -243,6 +249,8 @@ NUMBERS: dict[str, Case] = {
         complex_array=jnp.array(2j),
         list=[2.0],
         numpy_bool=np.True_,
+        key=KEY,
+        empty=jnp.ones(0),
     ),
     **several(
         prune,
@@ -376,6 +384,8 @@ TREES: dict[str, Case] = {
     ),
     "params: number": (lambda: prune(params={"w": 1.0}), TypeError, ["params leaf 'w'", "float"]),
     "params: key": (lambda: prune(params={"w": KEY}), TypeError, ["params leaf 'w'", "key<fry>"]),
+    "params: compression": (lambda: prune(params=2.0), TypeError, ["params must be", "float"]),
+    "params: iterator": (lambda: prune(params=iter([X])), TypeError, ["params", "list_iterator"]),
     "full_mask: none": (lambda: sf.full_mask(None), ValueError, ["params has no leaves"]),
     "full_mask: string": (lambda: sf.full_mask({"w": "a"}), TypeError, ["params leaf 'w'", "str"]),
     **{
@@ -387,6 +397,11 @@ TREES: dict[str, Case] = {
             "train_fn's result": lambda: next(tickets(lambda params, *_: deleted(params))),
         }.items()
     },
+    "deleted leaf": (
+        lambda: sf.apply_mask(MASK, deleted(PARAMS)),
+        ValueError,
+        ["params leaf 'dense/kernel' was deleted"],
+    ),
     "deleted batch": (lambda: prune(batch=deleted(X)), ValueError, ["batch was deleted"]),
     "batch: string": (lambda: prune(batch="data"), TypeError, ["batch", "(inputs, labels)"]),
     "batch: loader": (lambda: prune(batch=iter([X])), TypeError, ["batch", "list_iterator"]),
@@ -530,6 +545,7 @@ OTHERS: dict[str, Case] = {
     "update: grads": (lambda: update(OTHER), ValueError, ["updates", "dense/bias"]),
     "update: params": (lambda: update(params=OTHER), ValueError, ["params", "dense/bias"]),
     "update: no grads": (lambda: update(None), ValueError, ["updates", "dense/bias"]),
+    "update: a number": (lambda: update(3), ValueError, ["updates", "structure", "got 3"]),
     "update: swapped": (
         lambda: update(PARAMS, PARAMS, PARAMS),
         TypeError,
