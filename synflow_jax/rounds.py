@@ -125,7 +125,8 @@ def compiled_rounds(
     )
     check_history(history, start, counts, where)
     if is_cut_by_position(history):
-        check_zero_scores(score_fn, params, start, mask, batch, key, where.format(1))
+        first = where.format(1)
+        check_zero_scores(score_fn, params, start, mask, batch=batch, key=key, where=first)
     return mask, with_totals(history, counts)
 
 
@@ -198,6 +199,7 @@ def check_zero_scores(
     params: Params,
     start: Mask,
     mask: Mask,
+    *,
     batch: Any,
     key: jax.Array | None,
     where: str,

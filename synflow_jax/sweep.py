@@ -16,6 +16,7 @@ from synflow_jax.arguments import (
     check_whole,
 )
 from synflow_jax.checks import check_batch, check_params, check_values
+from synflow_jax.homogeneous import registrations
 from synflow_jax.masks import is_kernel
 from synflow_jax.members import (
     Spread,
@@ -27,9 +28,10 @@ from synflow_jax.members import (
     spread_of,
 )
 from synflow_jax.paths import named_leaves
-from synflow_jax.prune import (
-    check_finite,
-    check_kept,
+from synflow_jax.rounds import (
+    check_history,
+    check_zero_scores,
+    is_cut_by_position,
     on_device,
     prune_rounds,
     start_mask,
@@ -138,13 +140,25 @@ def sweep(
     if spread:
         common, each = shared(common, spread), split(each, members, spread)
     masks, histories = _compiled(
-        score_fn, common, each, select=select, chunk=min(chunk, members), spread=spread
+        score_fn,
+        common,
+        each,
+        select=select,
+        chunk=min(chunk, members),
+        spread=spread,
+        registered=registrations(),
     )
     if spread and members % spread.parts:
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
-    check_values({"what score_fn returned": histories.kept})
-    check_finite(histories, start)
-    check_kept(histories, counts)
+    check_history(histories, start, counts, "round {}")
+    for i in range(members):
+        own_params, mask, history, key = jax.tree.map(
+            lambda leaf, i=i: leaf[i], (params if own else None, masks, histories, keys)
+        )
+        if is_cut_by_position(history):
+            of_member = own_params if own else params
+            where = f"round 1 of sweep member {i}"
+            check_zero_scores(score_fn, of_member, start, mask, batch=batch, key=key, where=where)
     return masks, with_totals(histories, counts)
 
 
@@ -156,7 +170,10 @@ def _sweep(
     select: Selection,
     chunk: int,
     spread: Spread | None,
+    registered: int,
 ) -> tuple[Mask, History]:
+    del registered
+
     def prune_all(common: _Shared, each: _Each) -> tuple[Mask, History]:
         def one(own: _Each) -> tuple[Mask, History]:
             params = common.params if own.params is None else own.params
@@ -175,7 +192,7 @@ def _sweep(
     return (prune_all if spread is None else on_devices(prune_all, spread))(common, each)
 
 
-_compiled = jax.jit(_sweep, static_argnames=("score_fn", "select", "chunk", "spread"))
+_compiled = jax.jit(_sweep, static_argnames=("score_fn", "select", "chunk", "spread", "registered"))
 
 
 def _member_shapes(params: Params, params_axis: int, members: int) -> Params:

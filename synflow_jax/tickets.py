@@ -17,7 +17,7 @@ from synflow_jax.arguments import (
 from synflow_jax.checks import check_batch, check_params, check_structure, check_values
 from synflow_jax.masks import apply_mask, is_kernel
 from synflow_jax.paths import named_leaves
-from synflow_jax.prune import check_finite, check_kept, prune_rounds, start_mask
+from synflow_jax.rounds import compiled_rounds, start_mask
 from synflow_jax.schedules import exponential, round_counts
 from synflow_jax.scores import magnitude
 from synflow_jax.selection import global_top_k
@@ -135,18 +135,19 @@ def tickets(
         # A copy, so that training may donate it and the ticket's own stays.
         trained = train_fn(jax.tree.map(jnp.copy, params), mask, train_key)
         _check_like("train_fn's result", trained, params)
-        count = counts[index : index + 1]
-        mask, history = _compiled(
-            score_fn, trained, mask, count, batch=batch, key=score_key, select=select
+        mask, history = compiled_rounds(
+            score_fn,
+            trained,
+            mask,
+            counts[index : index + 1],
+            batch=batch,
+            key=score_key,
+            select=select,
+            where=f"level {index + 1}",
         )
-        _check_finite(history, mask, index + 1)
-        check_kept(history, count)
         return Ticket(index + 1, mask, apply_mask(mask, rewind_to), trained, history)
 
     return _levels(level, start, apply_mask(start, first), range(done, levels))
-
-
-_compiled = jax.jit(prune_rounds, static_argnames=("score_fn", "select"))
 
 
 def _levels(
@@ -156,13 +157,6 @@ def _levels(
         ticket = level(index, mask, params)
         yield ticket
         mask, params = ticket.mask, ticket.params
-
-
-def _check_finite(history: History, mask: Mask, level: int) -> None:
-    try:
-        check_finite(history, mask)
-    except ValueError as error:
-        raise ValueError(str(error).replace("round 1", f"level {level}")) from None
 
 
 def _keys(key: jax.Array, index: int) -> tuple[jax.Array, jax.Array]:

@@ -57,8 +57,11 @@ class History(NamedTuple):
             int32 of shape ``(rounds, layers)``.
         finite: whether all scores of a layer's remaining weights were finite, boolean of shape
             ``(rounds, layers)``. `prune` raises where they weren't; its pure core records it.
+        positive: whether a score of a layer's remaining weights was above 0, boolean of shape
+            ``(rounds, layers)``.
     """
 
     kept: jax.Array
     kept_by_layer: jax.Array
     finite: jax.Array
+    positive: jax.Array
