@@ -1,5 +1,6 @@
 """The rounds of pruning: what `prune`, `sweep` and `tickets` start from, compile and check."""
 
+import math
 import warnings
 from typing import Any
 
@@ -14,7 +15,16 @@ from synflow_jax.homogeneous import registrations
 from synflow_jax.masks import full_mask, prunable_leaves
 from synflow_jax.paths import named_leaves
 from synflow_jax.selection import global_top_k
-from synflow_jax.types import History, Mask, Params, Prunable, ScoreFn, Scores, Selection
+from synflow_jax.types import (
+    History,
+    Mask,
+    Params,
+    PathScores,
+    Prunable,
+    ScoreFn,
+    Scores,
+    Selection,
+)
 from synflow_jax.wide import Wide, wide
 
 
@@ -207,7 +217,8 @@ def check_zero_scores(
     """Scores that are all 0 in the first round cut nothing, or only what no path uses.
 
     Raises:
-        ValueError: all scores are 0, or those of a layer whose weights are all 0.
+        ValueError: all scores are 0, or those of a layer whose weights are all 0, or that paths
+            do use.
     """
     first_key = None if key is None else jax.random.fold_in(key, 0)
     zero = _zero_layers(jax.jit(score_fn)(params, start, batch, first_key), start)
@@ -229,11 +240,29 @@ def check_zero_scores(
             "are, so that all of them would be cut first; initialize it otherwise, or let "
             "prunable(path, leaf) be False there"
         )
+    if isinstance(score_fn, PathScores):
+        even = jax.jit(score_fn)(_even(params), start, batch, first_key)
+        if faint := (zero & lost) - _zero_layers(even, start):
+            raise ValueError(
+                f"scores of leaf '{min(faint)}' are all 0 in {where}, too small beside the largest "
+                "for their floating-point type, so that its weights would be cut by position; "
+                "score with dtype=jnp.float64 (and jax.config.update('jax_enable_x64', True))"
+            )
     warnings.warn(
         f"scores of leaf '{min(zero & lost)}' are all 0 in {where}: no path from the inputs to the "
         "outputs uses it (a scale that starts at 0, or a layer without use), so it's cut first",
         stacklevel=4,
     )
+
+
+def _even(params: Params) -> Params:
+    """Params that are 0 in the same places, through which a flow hardly grows or falls."""
+
+    def even(leaf: jax.Array) -> jax.Array:
+        inputs = math.prod(leaf.shape[:-1]) if leaf.ndim > 1 else 1
+        return jnp.where(leaf == 0, 0, 1 / inputs).astype(leaf.dtype)
+
+    return jax.tree.map(even, params)
 
 
 def _zero_layers(tree: Any, start: Mask) -> set[str]:

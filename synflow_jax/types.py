@@ -1,6 +1,7 @@
 """The types that the library's parts hand to each other."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +32,21 @@ Prunable = Callable[[str, Any], bool]
 
 ScoreFn = Callable[[Params, Mask, Any, jax.Array | None], Scores]
 """``score_fn(params, mask, batch, key) -> scores`` of the weights kept by ``mask``; pure."""
+
+
+@dataclass(frozen=True, eq=False)
+class PathScores:
+    """A score function whose scores are 0 only where no path of weights passes, but for rounding.
+
+    Attributes:
+        score_fn: the `ScoreFn` itself.
+    """
+
+    score_fn: ScoreFn
+
+    def __call__(self, params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+        """The scores."""
+        return self.score_fn(params, mask, batch, key)
 
 
 class Selection(NamedTuple):

@@ -12,7 +12,7 @@ from synflow_jax.checks import called, check_float_output
 from synflow_jax.homogeneous import linear_outputs
 from synflow_jax.masks import apply_mask
 from synflow_jax.scaled import Scaled, total
-from synflow_jax.types import ApplyFn, Mask, Params, ScoreFn, Scores
+from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores
 from synflow_jax.values import widened
 
 
@@ -52,8 +52,14 @@ def synflow(
 
     R grows by the layer and soon leaves a float's range. Intermediate values are therefore held
     as mantissa * 2 ** exponent, and the scores come out divided by one common power of two: they
-    are finite at any depth, and their order is exact. Each weight and each factor between layers
-    is taken to be 0 or within 2 ** +-40 (float32 and bfloat16; 2 ** +-320 in float64).
+    are finite at any depth, and their order is exact down to 2 ** -126 of the largest (2 ** -1022
+    in float64). Below that they are 0; `prune` refuses where a whole layer's are, such as an early
+    exit's beside a deep network's. Each weight and each factor between layers is taken to be 0 or
+    within 2 ** +-40 (float32 and bfloat16; 2 ** +-320 in float64).
+
+    Constants of the network enter in absolute value, among them what is added to the flow. What
+    hides elements of it by a large negative number (at most -10,000 added, or any negative number
+    filled in) is refused.
 
     Args:
         apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
@@ -95,7 +101,7 @@ def synflow(
         gradient = jax.grad(lambda m: _total(apply_fn, m, inputs, dtype, biases).mantissa)
         return jax.tree.map(jnp.multiply, magnitudes, gradient(magnitudes))
 
-    return score_fn
+    return PathScores(score_fn)
 
 
 def flow(
