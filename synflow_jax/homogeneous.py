@@ -93,7 +93,7 @@ def register(primitive: Primitive, rule: Rule) -> None:
             f"{primitive!r}; for a function call sf.homogeneous.register_activation"
         )
     if not callable(rule):
-        raise TypeError(f"rule must be a function rule(site, *values), got {rule!r}")
+        raise TypeError(f"rule must be a function of (site, *values), got {rule!r}")
     RULES[primitive.name] = unfolding(rule)
     _REGISTERED.append(primitive)
 
