@@ -203,7 +203,7 @@ def test_a_training_that_gives_its_params_away_leaves_the_tickets_alone() -> Non
 
 def test_scores_that_are_not_finite_name_the_level() -> None:
     def broken_later(params: Any, mask: Any, key: Any) -> Any:
-        calls.append(key)
+        calls.append((mask, key))
         return jax.tree.map(lambda leaf: leaf * (jnp.nan if len(calls) == 3 else 1.0), params)
 
     calls: list[Any] = []
