@@ -497,7 +497,9 @@ def cache_miss(x: jax.Array) -> jax.Array:
 
 class Jitted(nnx.Module):
     @nnx.jit
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: jax.Array
+    ) -> jax.Array:
         return in_place_of_frames(x)
 
 

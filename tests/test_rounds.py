@@ -152,9 +152,9 @@ def test_counts_of_two_words_reach_every_door(monkeypatch: pytest.MonkeyPatch) -
         return sf.global_top_k.keep(scores, row)
 
     select = sf.Selection(sf.global_top_k.counts, keep)
-    for ticket in sf.tickets(lambda p, m, k: p, PARAMS, 4.0, levels=2, select=select):
-        assert ticket.history.kept.dtype == np.int64
-    assert ticket.history.kept[-1] == 62 - np.floor(62 * 0.75)
+    found = list(sf.tickets(lambda p, m, k: p, PARAMS, 4.0, levels=2, select=select))
+    assert all(ticket.history.kept.dtype == np.int64 for ticket in found)
+    assert found[-1].history.kept[-1] == 62 - np.floor(62 * 0.75)
     assert type(seen[0]).__name__ == "Wide"
 
 
