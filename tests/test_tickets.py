@@ -199,6 +199,7 @@ def test_a_training_that_gives_its_params_away_leaves_the_tickets_alone() -> Non
     found = list(tickets(donating))
     for ticket, expected in zip(found, tickets(), strict=True):
         chex.assert_trees_all_equal(ticket, expected)
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(PARAMS))
 
 
 def test_scores_that_are_not_finite_name_the_level() -> None:
