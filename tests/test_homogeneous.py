@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 import synflow_jax as sf
-from synflow_jax import homogeneous
+from synflow_jax.homogeneous import activations
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 KEY = jax.random.key(0)
@@ -326,7 +326,7 @@ def test_a_new_activation_can_be_named() -> None:
 
 
 def test_an_operation_can_be_given_a_rule() -> None:
-    from synflow_jax import linear_rules
+    from synflow_jax.homogeneous import rules
 
     params, x = jnp.array([[2.0]]), jnp.ones((1, 1))
 
@@ -339,7 +339,7 @@ def test_an_operation_can_be_given_a_rule() -> None:
         sf.homogeneous.register(jax.extend.core.primitives.sort_p, lambda site, value: [value])
         assert sf.flow(apply_fn, params, x).log2 == 1
     finally:
-        del linear_rules.RULES["sort"]
+        del rules.RULES["sort"]
 
 
 # What is refused, with the operation and the line.
@@ -463,7 +463,7 @@ def test_a_lambda_typed_in_a_shell_names_no_later_one() -> None:
 
 
 def test_registering_again_reaches_what_is_compiled() -> None:
-    from synflow_jax import linear_rules
+    from synflow_jax.homogeneous import rules
 
     params, x, sin = jnp.eye(3), jnp.ones((1, 3)), jax.extend.core.primitives.sin_p
     score_fn = sf.synflow(lambda p, x: jnp.concatenate([jnp.sin(x @ p), x @ p]), x)
@@ -480,7 +480,7 @@ def test_registering_again_reaches_what_is_compiled() -> None:
             assert first[0, 0]
             assert mask[2, 2]
     finally:
-        del linear_rules.RULES["sin"]
+        del rules.RULES["sin"]
 
 
 def in_place_of_frames(x: jax.Array) -> jax.Array:
@@ -522,13 +522,13 @@ def test_jitted_functions_of_any_name_keep_their_lines(name: str) -> None:
     line = in_place_of_frames.__code__.co_firstlineno + 1
     with pytest.raises(sf.NonHomogeneousError, match=rf"test_homogeneous\.py:{line} "):
         sf.flow(apply_fn, params, x)
-    registered = dict(homogeneous._ACTIVATIONS)
+    registered = dict(activations._ACTIVATIONS)
     sf.homogeneous.register_activation(in_place_of_frames)
     try:
         assert sf.flow(apply_fn, params, x).log2 > 0
     finally:
-        homogeneous._ACTIVATIONS.clear()
-        homogeneous._ACTIVATIONS.update(registered)
+        activations._ACTIVATIONS.clear()
+        activations._ACTIVATIONS.update(registered)
 
 
 def test_a_shape_stands_for_ones() -> None:

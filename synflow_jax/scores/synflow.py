@@ -9,11 +9,9 @@ from jax.core import Tracer
 
 from synflow_jax.arguments import check_bool, check_params_fn
 from synflow_jax.checks import called, check_alive, check_float_output, check_params
-from synflow_jax.homogeneous import linear_outputs
+from synflow_jax.homogeneous import Scaled, linear_outputs, sum_of_all, widened
 from synflow_jax.masks import apply_mask
-from synflow_jax.scaled import Scaled, total
 from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores
-from synflow_jax.values import widened
 
 
 class Flow(NamedTuple):
@@ -149,7 +147,7 @@ def _total(apply_fn: ApplyFn, magnitudes: Params, inputs: Any, dtype: Any, biase
     # Cast at once if that's possible, since repeated numbers are only known of concrete ones.
     with jax.ensure_compile_time_eval():
         inputs = _cast(inputs, dtype)
-    return total(linear_outputs(checked, magnitudes, inputs, biases=biases))
+    return sum_of_all(linear_outputs(checked, magnitudes, inputs, biases=biases))
 
 
 def _magnitudes(params: Params, dtype: Any) -> Params:
