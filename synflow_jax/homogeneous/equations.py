@@ -49,7 +49,7 @@ class Site(NamedTuple):
     def refuse(self, why: str) -> NonHomogeneousError:
         """The error that says where and why, and what to do."""
         return NonHomogeneousError(
-            f"'{self.equation.primitive.name}' at {self.place()}: {why}. "
+            f"'{self.equation.primitive.name}' at {self.source_line()}: {why}. "
             "SynFlow needs a network that is linear once weights and activations are nonnegative; "
             "pass the apply_fn of such a network, or say what the operation does there with "
             "sf.homogeneous.register (or sf.homogeneous.register_activation for a function that "
@@ -80,7 +80,7 @@ class Site(NamedTuple):
             return self.outer._jitted()
         return params["jaxpr"].jaxpr.debug_info.func_src_info
 
-    def place(self) -> str:
+    def source_line(self) -> str:
         """The user's file, line and function: the innermost that belongs to no library here.
 
         If there is none, as in a ready-made model, the innermost outside of JAX.
