@@ -11,7 +11,7 @@ import pytest
 from data_sets import CLASSES, SHAPES, images, write
 
 from experiments.data import Preprocessing, augmented, load, normalized
-from experiments.digits import digits
+from experiments.data.digits import digits
 
 
 def write_small(folder: Path, name: str, count: int = 12) -> tuple[Path, dict]:
