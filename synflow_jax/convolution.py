@@ -130,7 +130,7 @@ def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
 
     def backward(_: None, cotangent: jax.Array) -> tuple[jax.Array]:
         sums = gathered(cotangent) if once else summed(cotangent)
-        return (sums.reshape(images.shape),)
+        return (sums.reshape(batch, *shape, features),)
 
     windows.defvjp(lambda images: (windows(images), None), backward)
     return windows(images).reshape(batch, *places, taps * features)

@@ -1,45 +1,30 @@
-"""Equations of a jaxpr, with the values that meet in them and where they stand in the source."""
+"""Equations of a jaxpr: what they do to coefficients, and where they stand in the source."""
 
+import functools
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
-from synflow_jax.scaled import Scaled
+from synflow_jax.signs import Sign, result_sign
+from synflow_jax.values import Coefficient, is_narrow, widened
 
 
 class NonHomogeneousError(ValueError):
     """The network does something that isn't positively homogeneous in its input."""
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Coefficient:
-    """A value that doesn't depend on the network's input.
+class Frame(NamedTuple):
+    """A call in progress when an equation was made: its code, and the line it was at."""
 
-    Attributes:
-        value: an array of any type.
-        nonnegative: whether that's known of it when tracing.
-        negative: whether it's known to be negative somewhere.
-        trained: whether it depends on the params.
-        linear: whether it's a sum of products of params and constants, so that its scores can't
-            be negative.
-    """
-
-    value: Any
-    nonnegative: bool = field(default=False, metadata={"static": True})
-    negative: bool = field(default=False, metadata={"static": True})
-    trained: bool = field(default=False, metadata={"static": True})
-    linear: bool = field(default=True, metadata={"static": True})
-
-
-Value = Scaled | Coefficient
+    code: CodeType
+    line: int
 
 
 class Site(NamedTuple):
@@ -69,25 +54,29 @@ class Site(NamedTuple):
             "stands for the positive part)"
         )
 
-    def caller(self) -> str | None:
-        """The name of the jitted function that the equation stands in."""
-        if self.outer is None:
-            return None
-        return self.outer.equation.params.get("name", self.outer.caller())
-
-    def frames(self) -> list[tuple[str, str, int]]:
-        """File, function and line of the calls that made the equation, the innermost first.
+    def frames(self) -> list[Frame]:
+        """The calls that made the equation, the innermost first.
 
         A jitted function is traced once, so inside one only the frames up to its own count: what
         it was first called from isn't what calls it now. Empty if it isn't among them.
         """
-        traceback, caller, found = self.equation.source_info.traceback, self.caller(), []
-        for frame in traceback.frames if traceback else ():
-            name = frame.function_name.rpartition(".")[2]
-            found.append((frame.file_name, name, frame.line_num))
-            if name == caller:
+        traceback, caller, found = self.equation.source_info.traceback, self._jitted(), []
+        if not traceback:
+            return []
+        for code, frame in zip(traceback.raw_frames()[0], traceback.frames, strict=True):
+            found.append(Frame(code, frame.line_num))
+            if caller and caller.endswith(f" at {code.co_filename}:{code.co_firstlineno}"):
                 return found
         return [] if caller else found
+
+    def _jitted(self) -> str | None:
+        """Name, file and line of the jitted function that the equation stands in."""
+        if self.outer is None:
+            return None
+        params = self.outer.equation.params
+        if "name" not in params:
+            return self.outer._jitted()
+        return params["jaxpr"].jaxpr.debug_info.func_src_info
 
     def place(self) -> str:
         """The user's file, line and function: the innermost that belongs to no library here.
@@ -102,66 +91,106 @@ class Site(NamedTuple):
         loaded = [sys.modules.get(name) for name in libraries]
         files = [module.__file__ for module in loaded if module]
         folders = tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
-        for file, name, line in self.frames():
-            if not file.startswith(folders):
-                return f"{file}:{line} ({name})"
+        for code, line in self.frames():
+            if not code.co_filename.startswith(folders):
+                return f"{code.co_filename}:{line} ({code.co_name})"
         return self.outer and self.outer._frame_outside(*libraries)
 
 
 def bind(equation: JaxprEqn, *args: Any) -> Any:
-    """An equation's operation applied to arrays."""
-    params = equation.primitive.get_bind_params(equation.params)
+    """An equation's operation applied to arrays; what it does in float16 is done in float32."""
+    params = equation.primitive.get_bind_params(wide_params(equation))
+    if _has_inner_jaxpr(equation.params):
+        args = _as_declared(equation, args)
     with equation.ctx.manager:
-        return equation.primitive.bind(*args, **params)
+        return jax.tree.map(widened, equation.primitive.bind(*args, **params))
 
 
-def constant(equation: JaxprEqn, values: list[Value]) -> list[Value]:
+def wide_params(equation: JaxprEqn) -> dict[str, Any]:
+    """An equation's parameters, with float32 for narrower types."""
+    return {
+        name: np.dtype(np.float32) if isinstance(value, np.dtype) and is_narrow(value) else value
+        for name, value in equation.params.items()
+    }
+
+
+def _has_inner_jaxpr(params: dict[str, Any]) -> bool:
+    return any(
+        isinstance(each, (Jaxpr, ClosedJaxpr))
+        for value in params.values()
+        for each in (value if isinstance(value, tuple) else (value,))
+    )
+
+
+def _as_declared(equation: JaxprEqn, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Operands in the types that an inner jaxpr was made for."""
+    dtypes = [getattr(var.aval, "dtype", np.dtype(np.float32)) for var in equation.invars]
+    return tuple(
+        arg.astype(dtype) if is_narrow(dtype) else arg
+        for arg, dtype in zip(args, dtypes, strict=True)
+    )
+
+
+def constant(equation: JaxprEqn, operands: list[Coefficient]) -> list[Coefficient]:
     """An operation on coefficients alone: done as it is."""
-    coefficients = [value for value in values if isinstance(value, Coefficient)]
-    arrays = [value.value for value in coefficients]
-    shapes = [getattr(var.aval, "shape", None) for var in equation.outvars]
-    plain = equation.primitive.name in _KEEP_NONNEGATIVE | {"neg", "sub"}
-    if plain and shapes == [()] and not any(isinstance(array, Tracer) for array in arrays):
-        # Known when tracing, so that a rule can look at it.
+    results = _listed(equation, bind(equation, *(operand.value for operand in operands)))
+    known = _known(equation, operands)
+    if equation.primitive.name in ONE_TO_ONE:
+        return [
+            Coefficient(result, operand.trained, operand.sign, operand.known)
+            for operand, result in zip(operands, results, strict=True)
+        ]
+
+    def number(index: int) -> Any:
+        return None if known is None else functools.cache(lambda: known()[index])
+
+    return [_described(equation, operands, r, number(i)) for i, r in enumerate(results)]
+
+
+# Operations that hand on each of their operands by itself.
+ONE_TO_ONE = frozenset("device_put optimization_barrier pcast pvary".split())
+
+
+def _listed(equation: JaxprEqn, results: Any) -> list[Any]:
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+def _known(equation: JaxprEqn, operands: list[Coefficient]) -> Any:
+    """A function that gives the results' numbers, if those of all operands are known."""
+    numbers = [operand.known for operand in operands if operand.known]
+    if len(numbers) < len(operands) or equation.effects or _is_collective(equation.params):
+        return None
+
+    def evaluate() -> list[Any]:
         with jax.ensure_compile_time_eval():
-            results = bind(equation, *arrays)
-    else:
-        results = bind(equation, *arrays)
-    results = results if equation.primitive.multiple_results else [results]
-    return [_described(equation.primitive.name, coefficients, result) for result in results]
+            return _listed(equation, bind(equation, *(number() for number in numbers)))
+
+    return functools.cache(evaluate)
 
 
-def _described(name: str, operands: list[Coefficient], result: Any) -> Coefficient:
-    nonnegative = name in _KEEP_NONNEGATIVE and all(value.nonnegative for value in operands)
-    trained = any(value.trained for value in operands)
-    linear = name in _KEEP_NONNEGATIVE and all(value.linear for value in operands)
-    if name == "div":
-        linear &= not operands[1].trained
-    return Coefficient(
-        result,
-        nonnegative=nonnegative or name in _NONNEGATIVE,
-        negative=name in _KEEP_SIGN and any(value.negative for value in operands),
-        trained=trained,
-        linear=linear or not trained,
+def _is_collective(params: dict[str, Any]) -> bool:
+    axes = params.get("axis_name", params.get("axes", ()))
+    return any(isinstance(axis, str) for axis in (axes if isinstance(axes, tuple) else (axes,)))
+
+
+def _described(
+    equation: JaxprEqn, operands: list[Coefficient], result: Any, known: Any
+) -> Coefficient:
+    """A result, with what is known of it."""
+    trained = any(operand.trained for operand in operands)
+    floats = [operand for operand in operands if _is_float(operand.value)]
+    # Integers and truth values that depend on the params decide by value.
+    decides = any(o.trained and not _is_float(o.value) for o in operands) or not _is_float(result)
+    if trained and decides:
+        return Coefficient(result, trained=True, sign=Sign.MIXED)
+    sign = result_sign(
+        equation.primitive.name,
+        equation.params,
+        [operand.known_sign() if trained else operand.sign for operand in floats],
+        [operand.trained for operand in floats],
     )
+    return Coefficient(result, trained, sign, known)
 
 
-def literal(value: Literal) -> Coefficient:
-    """A number written in the program."""
-    array = np.asarray(value.val, getattr(value.aval, "dtype", None))
-    return Coefficient(
-        array, nonnegative=bool(np.all(array >= 0)), negative=bool(np.any(array < 0))
-    )
-
-
-_NONNEGATIVE = frozenset("abs exp exp2 iota logistic rsqrt sqrt square".split())
-_KEEP_NONNEGATIVE = frozenset(
-    (
-        "abs add add_any broadcast_in_dim concatenate conv_general_dilated convert_element_type "
-        "copy copy_p cumsum div dot_general dynamic_slice dynamic_update_slice expand_dims gather "
-        "max min mul name optimization_barrier pad reduce_max reduce_min reduce_sum "
-        "reduce_window_max reduce_window_sum reshape rev select_n sharding_constraint slice split "
-        "squeeze stack stop_gradient tile transpose"
-    ).split()
-)
-_KEEP_SIGN = frozenset("broadcast_in_dim convert_element_type copy expand_dims reshape".split())
+def _is_float(array: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(array), jnp.floating)

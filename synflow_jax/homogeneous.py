@@ -9,7 +9,9 @@ network is refused with its line in the user's source.
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from types import CodeType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,64 +20,55 @@ from jax import lax
 from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Primitive, Var
 
-from synflow_jax.equations import (
-    Coefficient,
-    NonHomogeneousError,
-    Site,
-    Value,
-    constant,
-    literal,
-)
+from synflow_jax.equations import NonHomogeneousError, Site, constant
 from synflow_jax.linear_rules import RULES, Rule, all_unfolded, flow_of, unfolding
 from synflow_jax.repeats import held_once
 from synflow_jax.scaled import Scaled, joined_exponent, normalized, scaled, unfolded
+from synflow_jax.signs import joined
+from synflow_jax.values import Coefficient, Value, fixed, literal, param, with_array
 
 
-class _Lines(NamedTuple):
-    """The lines of a function's source."""
-
-    file: str
-    name: str
-    first: int
-    last: int
-
-
-def _lines(fn: Callable[..., Any]) -> _Lines:
+def _code(fn: Callable[..., Any]) -> CodeType:
     code = getattr(inspect.unwrap(getattr(fn, "fun", fn)), "__code__", None)
     if code is None:
         raise TypeError(f"an activation must be a Python function, got {fn!r}; name the function")
-    last = max(line for *_, line in code.co_lines() if line)
-    return _Lines(code.co_filename, code.co_name, code.co_firstlineno, last)
+    return code
 
 
-# Functions whose every step stands for the positive part, known by their place in the source:
-# some are inlined where they are called and leave no name.
+# The code of functions whose every step stands for the positive part: some are inlined where they
+# are called and leave no name. By identity, since code on one line can be equal.
 _ACTIVATIONS = {
-    _lines(fn)
-    for fn in (
-        jax.nn.celu,
-        jax.nn.elu,
-        jax.nn.gelu,
-        jax.nn.hard_silu,
-        jax.nn.leaky_relu,
-        jax.nn.mish,
-        jax.nn.relu,
-        jax.nn.relu6,
-        jax.nn.selu,
-        jax.nn.silu,
-        jax.nn.softplus,
+    id(code): code
+    for code in map(
+        _code,
+        (
+            jax.nn.celu,
+            jax.nn.elu,
+            jax.nn.gelu,
+            jax.nn.hard_silu,
+            jax.nn.leaky_relu,
+            jax.nn.mish,
+            jax.nn.relu,
+            jax.nn.relu6,
+            jax.nn.selu,
+            jax.nn.silu,
+            jax.nn.softplus,
+        ),
     )
 }
 # What is made of activations and isn't one.
-_OTHERS = {_lines(jax.nn.hard_sigmoid)}
+_OTHERS = {id(code): code for code in [_code(jax.nn.hard_sigmoid)]}
+# What was registered, in order.
+_REGISTERED: list[Any] = []
 
 
-def _in_any(functions: set[_Lines], site: Site) -> bool:
-    return any(
-        f.file == file and f.name == name and f.first <= line <= f.last
-        for file, name, line in site.frames()
-        for f in functions
-    )
+def registrations() -> int:
+    """How many times something was registered. What is compiled depends on it."""
+    return len(_REGISTERED)
+
+
+def _in_any(functions: dict[int, CodeType], site: Site) -> bool:
+    return any(id(frame.code) in functions for frame in site.frames())
 
 
 def _in_other(site: Site | None) -> bool:
@@ -85,25 +78,39 @@ def _in_other(site: Site | None) -> bool:
 def register(primitive: Primitive, rule: Rule) -> None:
     """Says what an operation does in the linear network, for all later calls.
 
+    `sf.prune`, `sf.sweep` and `sf.tickets` compile anew after it; what you put under ``jax.jit``
+    yourself and called before stays as it was.
+
     Args:
         primitive: a JAX primitive, such as ``jax.extend.core.primitives.square_p``.
         rule: ``rule(site, *values)`` with a `Site` and, for each operand, a ``Scaled`` (part of
             the flow) or a ``Coefficient``; returns a ``Scaled``, or a list for several results.
             It's called only if an operand is part of the flow.
     """
+    if not isinstance(primitive, Primitive):
+        raise TypeError(
+            "primitive must be a JAX primitive such as jax.extend.core.primitives.square_p, got "
+            f"{primitive!r}; for a function call sf.homogeneous.register_activation"
+        )
+    if not callable(rule):
+        raise TypeError(f"rule must be a function rule(site, *values), got {rule!r}")
     RULES[primitive.name] = unfolding(rule)
+    _REGISTERED.append(primitive)
 
 
 def register_activation(fn: Callable[..., Any]) -> None:
     """Says that ``fn(x)`` stands for the positive part of x: the identity in the linear network.
 
     All that ``fn`` does itself must serve the activation of one array, as in ``jax.nn.gelu``.
+    It's known by its code, so every function that the same ``def`` or ``lambda`` made is named.
+    For what was compiled before see `register`.
 
     Args:
         fn: a Python function, or one under ``jax.jit``.
 
     Raises:
-        TypeError: not a Python function.
+        TypeError: not a Python function, or an operation of JAX's own, such as ``jnp.tanh``, that
+            other functions are made of.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -114,7 +121,16 @@ def register_activation(fn: Callable[..., Any]) -> None:
     >>> sf.flow(lambda w, x: shifted_swish(x @ w), weight, jnp.ones((1, 1))).log2
     Array(2.807355, dtype=float32)
     """
-    _ACTIVATIONS.add(_lines(fn))
+    code = _code(fn)
+    if getattr(fn, "__module__", None) in ("jax.numpy", "jax.lax") or "/jax/_src/" in (
+        Path(code.co_filename).as_posix()
+    ):
+        raise TypeError(
+            f"{fn!r} is an operation of JAX's own, which other functions are made of; put it into "
+            "a function of yours and register that"
+        )
+    _ACTIVATIONS[id(code)] = code
+    _REGISTERED.append(code)
 
 
 def linear_outputs(
@@ -135,9 +151,7 @@ def linear_outputs(
         NonHomogeneousError: ``fn`` isn't a linear network with activations.
     """
     closed = jax.make_jaxpr(fn)(params, inputs)
-    values: list[Value] = [
-        Coefficient(leaf, nonnegative=True, trained=True) for leaf in jax.tree.leaves(params)
-    ]
+    values: list[Value] = [param(leaf) for leaf in jax.tree.leaves(params)]
     values += [_input(leaf) for leaf in jax.tree.leaves(inputs)]
     results = _interpret(closed, values, biases, None)
     flows = [result for result in results if isinstance(result, Scaled)]
@@ -160,7 +174,7 @@ def _interpret(
     jaxpr = closed.jaxpr
     environment: dict[Var, Value] = {}
     for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
-        environment[var] = Coefficient(const)
+        environment[var] = fixed(const)
     environment.update(zip(jaxpr.invars, values, strict=True))
 
     def read(atom: Var | Literal) -> Value:
@@ -184,9 +198,15 @@ def _step(site: Site, operands: list[Value]) -> list[Value]:
         return results if equation.primitive.multiple_results else [results]
     if inner := _inner_jaxpr(equation):
         return _call(site, inner, operands)
+    if name == "cond" and (flows or _is_known(operands[0])):
+        return _branch(site, *operands)
     if flows:
         raise site.refuse("it isn't positively homogeneous in the network's input")
-    return constant(equation, operands)
+    return [*constant(equation, [each for each in operands if isinstance(each, Coefficient)])]
+
+
+def _is_known(value: Value) -> bool:
+    return isinstance(value, Coefficient) and value.known is not None
 
 
 def _activation(site: Site, flow: Scaled, *others: Scaled) -> list[Value]:
@@ -209,6 +229,15 @@ def _inner_jaxpr(equation: JaxprEqn) -> ClosedJaxpr | None:
 _CALLS = frozenset(
     "checkpoint closed_call core_call custom_jvp_call custom_vjp_call jit pjit remat2 scan".split()
 )
+
+
+def _branch(site: Site, index: Value, *operands: Value) -> list[Value]:
+    """The branch that is taken whatever the input."""
+    branches = site.equation.params["branches"]
+    if not isinstance(index, Coefficient) or index.known is None:
+        raise site.refuse("it chooses a branch by a value that isn't known when tracing")
+    taken = int(np.clip(int(index.known()), 0, len(branches) - 1))
+    return _interpret(branches[taken], operands, site.biases, site)
 
 
 def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
@@ -238,27 +267,34 @@ def _scan(site: Site, interpret: Callable[..., list[Value]], operands: list[Valu
     )
 
     def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
-        values = [_with_array(x, part) for x, part in zip(xs, slices, strict=True)]
+        values = [with_array(x, part) for x, part in zip(xs, slices, strict=True)]
         results = all_unfolded(interpret(*fixed, *carried, *values))
-        after = [
-            flow_of(site, result) if isinstance(before, Scaled) else result
-            for before, result in zip(carried, results[:carry], strict=True)
-        ]
-        return [_settled(value) for value in after], results[carry:]
+        after = [_like(site, *pair) for pair in zip(carried, results[:carry], strict=True)]
+        return after, results[carry:]
 
     arrays = [x.mantissa if isinstance(x, Scaled) else x.value for x in xs]
     first = [jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)) for x in arrays]
-    start = [_settled(value) for value in start]
-    for _ in range(carry + 1):
-        after, _ = jax.eval_shape(body, start, first)
-        start = [
-            _settled(flow_of(site, before)) if isinstance(then, Scaled) else before
-            for before, then in zip(start, after, strict=True)
-        ]
+    before, start = None, [_settled(value) for value in start]
+    while before is None or _kinds(before) != _kinds(start):
+        before, (after, _) = start, jax.eval_shape(body, start, first)
+        start = [_like(site, *pair) for pair in zip(after, start, strict=True)]
     final, stacked = lax.scan(
         body, start, arrays, params["length"], params["reverse"], params["unroll"]
     )
     return [*final, *(_common_exponent(value) for value in stacked)]
+
+
+def _like(site: Site, pattern: Value, value: Value) -> Value:
+    """``value``, settled, with no more known of it than of a pattern: a loop goes through both."""
+    if isinstance(pattern, Scaled) or isinstance(value, Scaled):
+        return _settled(flow_of(site, value))
+    sign, trained = joined([pattern.sign, value.sign]), pattern.trained or value.trained
+    return replace(_settled(value), trained=trained, sign=sign)
+
+
+def _kinds(values: Sequence[Value]) -> list[Any]:
+    """All that is known of values when tracing."""
+    return jax.tree.structure(list(values))
 
 
 def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
@@ -269,17 +305,11 @@ def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
     return params["num_consts"], params["num_carry"]
 
 
-def _with_array(value: Value, array: jax.Array) -> Value:
-    if isinstance(value, Scaled):
-        return replace(value, mantissa=array)
-    return replace(value, value=array)
-
-
 def _settled(value: Value) -> Value:
     """``value`` in the form that it has after any round of a loop."""
     if isinstance(value, Scaled):
         return normalized(value)
-    return Coefficient(jnp.asarray(value.value), trained=value.trained, linear=value.linear)
+    return replace(value, value=jnp.asarray(value.value), known=None)
 
 
 def _common_exponent(value: Value) -> Value:

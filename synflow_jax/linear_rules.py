@@ -10,10 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.core import Tracer
 
 from synflow_jax.convolution import convolve
-from synflow_jax.equations import Coefficient, Site, Value
+from synflow_jax.equations import Site, wide_params
 from synflow_jax.repeats import common, finer, picked
 from synflow_jax.scaled import (
     Scaled,
@@ -25,6 +24,8 @@ from synflow_jax.scaled import (
     scaled,
     unfolded,
 )
+from synflow_jax.signs import Sign
+from synflow_jax.values import Coefficient, Value, with_array
 from synflow_jax.windows import Window, moved
 
 Rule = Callable[..., Any]
@@ -68,23 +69,34 @@ def flow_of(site: Site, value: Value) -> Scaled:
 
 def magnitude(site: Site, coefficient: Coefficient) -> jax.Array | np.ndarray:
     """A coefficient in absolute value."""
-    if coefficient.trained and not coefficient.linear:
+    if coefficient.sign is Sign.MIXED:
         raise site.refuse(
-            "it takes a function of the params that isn't a sum of products of them, whose "
-            "scores could be negative"
+            "it takes a function of the params that isn't a sum of products of them, all of one "
+            "sign, so that scores could be negative"
         )
     value = coefficient.value
     if isinstance(value, np.ndarray):
         return np.abs(value)
-    return value if coefficient.nonnegative else jnp.abs(value)
+    return value if coefficient.sign is Sign.NONNEGATIVE else jnp.abs(value)
+
+
+# A negative constant from which on it can only be meant to hide what it is added to: the smallest
+# that is in use for that.
+_HIDES = -1e4
 
 
 def added(site: Site, value: Value) -> Scaled | jax.Array:
     """``value`` as one part of a sum, a choice or a concatenation: a coefficient is a bias."""
     if isinstance(value, Scaled):
         return value
-    if value.negative and site.equation.primitive.name not in ("add", "add_any", "sub"):
-        raise site.refuse("it fills in a negative number; fill in 0")
+    sums = site.equation.primitive.name in ("add", "add_any", "scatter-add")
+    if value.known and not value.holds(lambda x: x > _HIDES if sums else x >= 0):
+        raise site.refuse(
+            "it fills in a negative number; fill in 0"
+            if not sums
+            else f"it adds a number of {_HIDES:g} or less, which would enter in absolute value; to "
+            "hide elements multiply them by 0"
+        )
     bias = jnp.asarray(magnitude(site, value))
     return bias if site.biases else jnp.zeros_like(bias)
 
@@ -92,7 +104,7 @@ def added(site: Site, value: Value) -> Scaled | jax.Array:
 def passes(site: Site, *values: Value) -> Any:
     """What moves or picks elements of one operand: the mantissa goes through."""
     operand, *rest = values
-    indices = [value.value for value in rest if isinstance(value, Coefficient)]
+    indices = [_index(site, value) for value in rest if isinstance(value, Coefficient)]
     if not isinstance(operand, Scaled) or len(indices) < len(rest):
         raise site.refuse("it depends on the input in more than its operand")
     results = site.bind(operand.mantissa, *indices)
@@ -101,10 +113,25 @@ def passes(site: Site, *values: Value) -> Any:
     return replace(operand, mantissa=results)
 
 
-def gathers(site: Site, operand: Value, indices: Value) -> Any:
+def passes_each(site: Site, *values: Value) -> Any:
+    """What hands on each of its operands by itself."""
+    arrays = [value.mantissa if isinstance(value, Scaled) else value.value for value in values]
+    results = site.bind(*arrays)
+    if not site.equation.primitive.multiple_results:
+        return with_array(values[0], results)
+    return [with_array(value, array) for value, array in zip(values, results, strict=True)]
+
+
+def gathers(site: Site, operand: Scaled, indices: Value) -> Any:
     """Elements of one operand; where an index is outside, NaN, or 0 if that's asked for."""
-    if site.equation.params["fill_value"] not in (None, 0):
-        raise site.refuse("it fills in a number other than 0")
+    if not isinstance(operand, Scaled):
+        raise site.refuse("where it reads depends on the input")
+    params = site.equation.params
+    numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
+    last = [operand.shape[axis] - sizes[axis] for axis in numbers.start_index_map]
+    inside = isinstance(indices, Coefficient) and indices.holds(lambda i: (i >= 0) & (i <= last))
+    if params["fill_value"] not in (None, 0) and not inside:
+        raise site.refuse("it fills in a number other than 0 where an index is outside")
     return passes(site, operand, indices)
 
 
@@ -119,7 +146,10 @@ def sums(site: Site, operand: Scaled) -> Scaled:
 
 def converts(site: Site, operand: Scaled) -> Scaled:
     """A change of floating-point type."""
-    if not jnp.issubdtype(site.equation.params["new_dtype"], jnp.floating):
+    dtype = site.equation.params["new_dtype"]
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        raise site.refuse("it turns the flow into complex numbers")
+    if not jnp.issubdtype(dtype, jnp.floating):
         raise site.refuse("it turns the flow into integers, which decides by value")
     operand = normalized(operand)
     return replace(operand, mantissa=site.bind(operand.mantissa))
@@ -147,6 +177,12 @@ def divides(site: Site, left: Value, right: Value) -> Scaled:
     """A quotient by a coefficient."""
     if isinstance(right, Scaled):
         raise site.refuse("it divides by a value that depends on the input")
+    if right.trained:
+        raise site.refuse(
+            "it divides by a function of the params, so that scores would be negative"
+        )
+    if right.known and not right.holds(lambda x: x != 0):
+        raise site.refuse("it divides by 0")
     left, right = flow_of(site, left), flow_of(site, right)
     if right.mantissa.ndim:
         # Where the divisor is much smaller than its largest element, the quotient is much larger.
@@ -172,30 +208,45 @@ def accumulates(site: Site, left: Value, right: Value) -> Scaled:
 def convolves(site: Site, left: Value, right: Value) -> Scaled:
     """A convolution with a kernel that is a coefficient."""
     if not (isinstance(left, Scaled) and isinstance(right, Coefficient)):
-        return accumulates(site, left, right)
+        return accumulates(site, *all_unfolded([left, right]))
     kernel = jnp.asarray(magnitude(site, right))
     mantissa, origins = convolve(
-        site.bind, site.equation.params, left.mantissa, kernel, left.origins
+        site.bind, wide_params(site.equation), left.mantissa, kernel, left.origins
     )
     return normalized(replace(left, mantissa=mantissa, origins=origins))
 
 
 def pools(site: Site, operand: Scaled) -> Scaled:
-    """Sums or largest elements of a moving window."""
-    summed = site.equation.primitive.name == "reduce_window_sum"
-    if not operand.origins:
-        return sums(site, operand) if summed else passes(site, operand)
+    """Sums or largest elements of a moving window; what lies outside counts as nothing."""
+    name = site.equation.primitive.name
     names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
-    params = [site.equation.params[name] for name in names]
+    params = [site.equation.params[each] for each in names]
     windows = [Window(*each) for each in zip(*params, strict=True)]
+    sources, origins = moved(windows, operand.mantissa.shape, operand.origins)
+    empty = any((source < 0).all(1).any() for source in sources)
+    if name == "reduce_window_min":
+        if empty:
+            raise site.refuse("it takes the smallest of a window that lies wholly outside")
+        return passes(site, unfolded(operand))
+    summed = name == "reduce_window_sum"
+    if not operand.origins:
+        return sums(site, operand) if summed else _largest(site, operand, empty)
     x = operand.mantissa
-    sources, origins = moved(windows, x.shape, operand.origins)
     # The last axis first, so that of equal elements the first, row by row, gets the gradient.
     for axis in reversed(range(x.ndim)):
         taps = [picked(x, axis, tap) for tap in sources[axis].T]
         x = functools.reduce(jnp.add if summed else _first_of_larger, taps)
     terms = math.prod(operand.shape) if summed else 1
     return grown(replace(operand, mantissa=x, origins=origins), terms.bit_length() * summed)
+
+
+def _largest(site: Site, operand: Scaled, empty: bool) -> Scaled:
+    largest = passes(site, operand)
+    if not empty:
+        return largest
+    mantissa = largest.mantissa
+    # The largest of nothing is -inf.
+    return replace(largest, mantissa=jnp.where(mantissa < 0, jnp.zeros_like(mantissa), mantissa))
 
 
 def _first_of_larger(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -207,9 +258,10 @@ _DEGREE_2 = "a product of two values that both depend on the input has degree 2"
 
 def adds(site: Site, left: Value, right: Value) -> Scaled:
     """A sum. What doesn't depend on the input is a bias."""
-    if not site.biases and isinstance(left, Coefficient):
-        return flow_of(site, right)
+    if isinstance(left, Coefficient):
+        left, right = right, left
     if not site.biases and isinstance(right, Coefficient):
+        added(site, right)  # for what it refuses
         return flow_of(site, left)
     return _joined(site, [left, right])
 
@@ -218,10 +270,15 @@ def subtracts(site: Site, left: Value, right: Value) -> Scaled:
     """A difference from a coefficient, such as a running mean, which is added in absolute value."""
     if isinstance(right, Scaled):
         raise site.refuse("it subtracts a value that depends on the input")
+    if right.holds(lambda x: np.any(x == 0) & np.any(x >= -_HIDES)):
+        raise site.refuse(
+            f"it subtracts 0 from some elements and {-_HIDES:g} or more from others, which would "
+            "enter in absolute value; to hide elements multiply them by 0"
+        )
     flow = flow_of(site, left)
     if not site.biases:
         return flow
-    flow, bias = aligned(flow, added(site, right))
+    flow, bias = aligned(flow, jnp.asarray(magnitude(site, right)))
     return grown(replace(flow, mantissa=flow.mantissa + bias.mantissa), 1)
 
 
@@ -243,7 +300,7 @@ def takes_larger(site: Site, left: Value, right: Value) -> Scaled:
     if isinstance(left, Scaled) and isinstance(right, Scaled):
         return _joined(site, [left, right])
     bound = right if isinstance(left, Scaled) else left
-    if not _known(bound, lambda value: value <= 0):
+    if isinstance(bound, Scaled) or not bound.holds(lambda value: value <= 0):
         raise site.refuse("it compares the flow with a number that isn't known to be 0 or less")
     return flow_of(site, left if isinstance(left, Scaled) else right)
 
@@ -257,7 +314,10 @@ def takes_smaller(site: Site, left: Value, right: Value) -> Scaled:
 
 def pads(site: Site, operand: Value, padding: Value) -> Scaled:
     """Padding with 0, or with -inf before a maximum, which are the same for nonnegative values."""
-    if not isinstance(operand, Scaled) or not _known(padding, lambda v: (v == 0) | (v == -np.inf)):
+    nothing = isinstance(padding, Coefficient) and padding.holds(
+        lambda v: (v == 0) | (v == -np.inf)
+    )
+    if not isinstance(operand, Scaled) or not nothing:
         raise site.refuse("it pads the flow with a number other than 0")
     zero = jnp.zeros((), operand.mantissa.dtype)
     return replace(operand, mantissa=site.bind(operand.mantissa, zero))
@@ -267,6 +327,8 @@ def selects(site: Site, which: Value, *cases: Value) -> Scaled:
     """A choice that doesn't depend on the input."""
     if isinstance(which, Scaled):
         raise site.refuse("it chooses by the value of the flow")
+    if which.trained:
+        raise site.refuse("it chooses by the values of the params")
     return _joined(site, list(cases), which.value)
 
 
@@ -287,7 +349,9 @@ def scatters(site: Site, operand: Value, where: Value, update: Value) -> Scaled:
 
 def _index(site: Site, value: Value) -> Any:
     if isinstance(value, Scaled):
-        raise site.refuse("where it writes depends on the input")
+        raise site.refuse("the place it reads or writes depends on the input")
+    if value.trained:
+        raise site.refuse("the place it reads or writes depends on the params")
     return value.value
 
 
@@ -309,11 +373,20 @@ def all_reduces(site: Site, *operands: Value) -> Any:
     return [grown(replace(f, mantissa=m), 16) for f, m in zip(common, sums, strict=True)]
 
 
-def _known(value: Value, holds: Callable[[np.ndarray], Any]) -> bool:
-    """Whether something holds of a coefficient whose numbers are known when tracing."""
-    if isinstance(value, Scaled) or isinstance(value.value, Tracer):
-        return False
-    return bool(np.all(holds(np.asarray(value.value))))
+def powers(site: Site, operand: Value, *exponent: Value) -> Scaled:
+    """The first power; all others have another degree."""
+    first = site.equation.params.get("y") == 1 or any(
+        isinstance(y, Coefficient) and y.holds(lambda y: y == 1) for y in exponent
+    )
+    if not first or not isinstance(operand, Scaled):
+        raise site.refuse("a power other than 1 isn't positively homogeneous")
+    return operand
+
+
+def shows(site: Site, *values: Value) -> list[Value]:
+    """What prints or otherwise looks at the flow: the linear network's isn't the network's."""
+    del site, values
+    return []
 
 
 RULES: dict[str, Rule] = {
@@ -321,7 +394,10 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys("copy copy_p name reduce_precision stop_gradient".split(), passes),
     **dict.fromkeys("reduce_window_max reduce_window_min reduce_window_sum".split(), pools),
     **dict.fromkeys("add add_any".split(), alike(adds)),
+    **dict.fromkeys("debug_callback debug_print".split(), shows),
+    **dict.fromkeys("integer_pow pow".split(), powers),
     "abs": same,
+    "optimization_barrier": passes_each,
     "conv_general_dilated": convolves,
     "convert_element_type": converts,
     "div": alike(divides),
@@ -332,14 +408,15 @@ RULES: dict[str, Rule] = {
     # The others.
     **dict.fromkeys(
         (
-            "broadcast_in_dim device_put dynamic_slice expand_dims layout_constraint "
-            "optimization_barrier pcast pvary reduce_max reduce_min reshape reshard rev "
+            "broadcast_in_dim dynamic_slice expand_dims layout_constraint "
+            "reduce_max reduce_min reshape reshard rev "
             "sharding_constraint slice split squeeze tile transpose cummax cummin"
         ).split(),
         unfolding(passes),
     ),
     **dict.fromkeys("cumsum reduce_sum".split(), unfolding(sums)),
     **dict.fromkeys("psum psum_invariant".split(), unfolding(all_reduces)),
+    **dict.fromkeys("device_put pcast pvary".split(), unfolding(passes_each)),
     "concatenate": unfolding(joins),
     "gather": unfolding(gathers),
     "stack": unfolding(joins),

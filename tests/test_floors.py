@@ -13,6 +13,7 @@ FLOORS = [
     {
         "types",
         "paths",
+        "arguments",
         "checks",
         "schedules",
         "members",
@@ -23,14 +24,16 @@ FLOORS = [
         "repeats",
         "windows",
         "scaled",
+        "signs",
+        "values",
         "convolution",
         "equations",
         "linear_rules",
         "homogeneous",
     },
     {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models"},
-    {"prune"},
-    {"sweep", "tickets"},
+    {"rounds"},
+    {"prune", "sweep", "tickets"},
     {"__init__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
