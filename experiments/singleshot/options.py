@@ -84,6 +84,8 @@ class Options(RunOptions):
         check_range(self, "weight_decay", 0)
         if not is_small(self):
             self._check_recipe()
+        elif self.data != "digits":
+            raise ValueError(f"--data {self.data} needs a --model; the small VGG is for the digits")
 
     def _check_recipe(self) -> None:
         published = published_recipe(self)

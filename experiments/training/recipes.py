@@ -88,12 +88,15 @@ CONV_CIFAR = Recipe(27, 2e-4, batch_size=60, adam=True)
 
 
 def preset_for(model: str, data: str) -> str | None:
-    """The name of the recipe that was published for this model on this data set, if one was.
+    """The name of the recipe that was published for this model on this data set, if one was; that
+    of the digits for all sets that need no files.
 
     >>> preset_for("lottery/vgg16-bn", "cifar10")
     'cifar-vgg'
     """
-    return "digits" if data == "digits" else PUBLISHED.get((model, data))
+    if data in DATA_SETS and DATA_SETS[data].arrays is not None:
+        return "digits"
+    return PUBLISHED.get((model, data))
 
 
 def overridden(recipe: Recipe, options: Any) -> Recipe:
