@@ -15,7 +15,8 @@ def main(args: Sequence[str] | None = None) -> None:
     """Runs the study that the command line asks for."""
     options, started = begin(Options, "fig3", args)
     subject = standard_subject(options)
-    folder, rows = score_study("fig3", options, subject, unit_scores, UnitScore)
+    given = "fig3", options, subject, unit_scores, UnitScore
+    folder, rows = score_study(*given, free=("data_dir",))
     finish(folder, units_figure(rows, subject.model), table(rows), started=started)
 
 

@@ -89,15 +89,17 @@ def score_study(
     subject: Subject,
     rows_of: Callable[[str, Callable[[], dict[str, jax.Array]]], Sequence[T]],
     row_type: type[T],
+    *,
+    free: Sequence[str] = ("data_dir", "paper_data"),
 ) -> tuple[Path, list[T]]:
     """The folder and the rows of a study that looks at one network's scores, a cell a method.
 
-    What is wrong with the data ends the program.
+    What is wrong with the data ends the program. ``free`` is that of `open_run`.
     """
     try:
         scores = scores_of(options, subject, default_methods(options, subject))
     except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
         refuse(str(error))
-    folder = open_run(study, options, free=("data_dir", "paper_data"))
+    folder = open_run(study, options, free=free)
     cells = {method: partial(rows_of, method, each) for method, each in scores.items()}
     return folder, run_cells(folder, cells, row_type)
