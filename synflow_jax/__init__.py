@@ -9,7 +9,7 @@ from synflow_jax.adapters import from_nnx as from_nnx
 from synflow_jax.diagnostics import LayerTable as LayerTable
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
-from synflow_jax.equations import NonHomogeneousError as NonHomogeneousError
+from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
 from synflow_jax.masks import full_mask as full_mask

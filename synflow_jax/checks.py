@@ -29,14 +29,15 @@ def check_values(trees: Mapping[str, Any], instead: str = ON_HOST) -> None:
                 raise TypeError(f"{name} is traced by jit, vmap or grad, but {instead}")
             if isinstance(leaf, jax.ShapeDtypeStruct):
                 raise TypeError(f"{name} is a shape without values; pass an array")
-            _check_alive(name, leaf)
+            check_alive(name, leaf)
 
 
 def _leaf_of(tree: str, path: str) -> str:
     return f"{tree} leaf '{path}'" if path else tree
 
 
-def _check_alive(name: str, leaf: Any) -> None:
+def check_alive(name: str, leaf: Any) -> None:
+    """A leaf's numbers weren't given away."""
     if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
         raise ValueError(
             f"{name} was deleted, as arrays are that a function took with donate_argnums; "
@@ -99,8 +100,8 @@ def check_structure(name: str, tree: Any, like: Any, like_name: str) -> None:
 
 
 def _check_mask_leaf(path: str, leaf: Any, param: Any, name: str) -> None:
-    _check_alive(_leaf_of("mask", path), leaf)
-    _check_alive(_leaf_of(name, path), param)
+    check_alive(_leaf_of("mask", path), leaf)
+    check_alive(_leaf_of(name, path), param)
     if not _is_array(param):
         raise TypeError(f"{_leaf_of(name, path)} must be an array, got {shown(param)}")
     if not _is_boolean(leaf):
@@ -171,9 +172,10 @@ def called(name: str, fn: Callable[..., Any], params: Params, data: Any) -> Any:
 def check_float_output(name: str, outputs: Any) -> None:
     """All leaves of what a user's function returned are floating-point."""
     for leaf in jax.tree.leaves(outputs):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+        found = jnp.result_type(leaf) if _is_array(leaf) else shown(leaf)
+        if not isinstance(found, np.dtype) or not jnp.issubdtype(found, jnp.floating):
             raise TypeError(
-                f"{name} must return floating-point arrays, got {jnp.result_type(leaf)}; "
+                f"{name} must return floating-point arrays, got {found}; "
                 "return the network's outputs before any argmax or cast"
             )
     if not jax.tree.leaves(outputs):

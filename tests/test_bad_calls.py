@@ -474,7 +474,7 @@ TREES: dict[str, Case] = {
         ["two leaves named 'a/b'", "rename"],
     ),
     "mask: params": (lambda: prune(mask=PARAMS), TypeError, ["mask leaf 'dense/bias'", "boolean"]),
-    "mask: string": (lambda: prune(mask="all"), ValueError, ["mask", "no leaf 'dense/bias'"]),
+    "mask: string": (lambda: prune(mask="all"), ValueError, ["mask", "structure of params"]),
     "mask: leaf": (
         lambda: sf.apply_mask({"w": "all"}, {"w": X}),
         TypeError,
@@ -648,7 +648,109 @@ TRACED: dict[str, Case] = {
     ),
 }
 
-TABLES = (FUNCTIONS, NUMBERS, KEYS, TREES, OTHERS, TRACED)
+
+def synflow(apply_fn: Any = apply, inputs: Any = X, **options: Any) -> Any:
+    return sf.synflow(apply_fn, inputs, **options)
+
+
+def of_outputs(outputs: Any) -> Any:
+    return prune(sf.synflow(lambda params, x: outputs(apply(params, x)), X))
+
+
+NETWORKS: dict[str, Case] = {
+    "synflow: swapped": (
+        lambda: sf.synflow(X, apply),
+        TypeError,
+        ["apply_fn must be a function", "float32[3, 2]", "sf.from_nnx"],
+    ),
+    "synflow: model": (
+        lambda: sf.synflow(LINEAR, X),
+        TypeError,
+        ["apply_fn", "module Linear", "sf.from_nnx(model)"],
+    ),
+    "synflow: of inputs alone": (
+        lambda: sf.synflow(lambda x: x, X),
+        TypeError,
+        ["apply_fn", "(params, inputs)", "takes (x)"],
+    ),
+    **several(synflow, "inputs", TypeError, ["jnp.ones"], string="x", whole=3, shape=(1, 2)),
+    **several(
+        synflow, "inputs", ValueError, ["jnp.ones"], none=None, empty=X[:0], negative=-X, inf=X / 0
+    ),
+    "synflow: deleted inputs": (lambda: synflow(inputs=deleted(X)), ValueError, ["inputs", "copy"]),
+    "synflow: whole numbers": (
+        lambda: synflow(inputs=jax.ShapeDtypeStruct((1, 2), jnp.int32)),
+        TypeError,
+        ["inputs must be floating-point, got int32"],
+    ),
+    **several(synflow, "biases", TypeError, ["True or False"], string="no", one=1),
+    **several(synflow, "dtype", TypeError, ["floating-point"], string="abc", whole=jnp.int32),
+    "synflow: float64": (lambda: synflow(dtype=jnp.float64), ValueError, ["dtype", "enable_x64"]),
+    "synflow: other shape": (
+        lambda: prune(synflow(inputs=jnp.ones((1, 3)))),
+        ValueError,
+        ["apply_fn", "float32[1, 3]", "(3,)"],
+    ),
+    "synflow: no outputs": (lambda: of_outputs(lambda y: None), TypeError, ["apply_fn", "None"]),
+    "synflow: text": (lambda: of_outputs(lambda y: "a"), TypeError, ["apply_fn", "'a'"]),
+    "synflow: classes": (lambda: of_outputs(lambda y: y.argmax(-1)), TypeError, ["int32"]),
+    "flow: no params": (lambda: sf.flow(apply, None, X), ValueError, ["params has no leaves"]),
+    "flow: module": (lambda: sf.flow(apply, LINEAR, X), TypeError, ["params", "sf.from_nnx"]),
+    "flow: integers": (
+        lambda: sf.flow(apply, {"dense": {"kernel": jnp.ones((2, 2), int)}}, X),
+        TypeError,
+        ["dense/kernel", "int32"],
+    ),
+    "from_nnx: nothing": (lambda: sf.from_nnx(None), TypeError, ["flax.nnx.Module", "NoneType"]),
+    "from_nnx: class": (lambda: sf.from_nnx(nnx.Linear), TypeError, ["flax.nnx.Module"]),
+    "from_nnx: option": (
+        lambda: prune(sf.synflow(sf.from_nnx(LINEAR, train=False)[0], X), sf.from_nnx(LINEAR)[1]),
+        ValueError,
+        ["apply_fn", "'train'"],
+    ),
+    "from_linen: class": (lambda: sf.from_linen(linen.Dense, {}), TypeError, ["linen.Module"]),
+    "from_linen: nothing": (
+        lambda: sf.from_linen(linen.Dense(2), None),
+        TypeError,
+        ["variables=None", "module.init"],
+    ),
+    "from_linen: params": (
+        lambda: sf.from_linen(linen.Dense(2), {"kernel": X}),
+        ValueError,
+        ["variables", "'params'", "kernel", "module.init"],
+    ),
+    "from_linen: mutable": (
+        lambda: sf.from_linen(linen.Dense(2), {"params": {}}, mutable=["batch_stats"]),
+        ValueError,
+        ["mutable=['batch_stats']", "module.apply"],
+    ),
+    "register: name": (
+        lambda: sf.homogeneous.register("sin", lambda site, x: x),
+        TypeError,
+        ["primitive", "'sin'", "register_activation"],
+    ),
+    "register: no rule": (
+        lambda: sf.homogeneous.register(jax.extend.core.primitives.sin_p, None),
+        TypeError,
+        ["rule", "(site, *values)"],
+    ),
+    **{
+        f"register_activation: {name}": (
+            partial(sf.homogeneous.register_activation, fn),
+            TypeError,
+            [said],
+        )
+        for name, fn, said in [
+            ("string", "relu", "'relu'"),
+            ("nothing", None, "None"),
+            ("partial", partial(jnp.tanh), "partial"),
+            ("operation of jnp", jnp.tanh, "a function of yours"),
+            ("operation of lax", jax.lax.tanh, "a function of yours"),
+        ]
+    },
+}
+
+TABLES = (NETWORKS, FUNCTIONS, NUMBERS, KEYS, TREES, OTHERS, TRACED)
 BAD = {name: case for table in TABLES for name, case in table.items()}
 
 
@@ -685,7 +787,7 @@ def test_bad_call(name: str) -> None:
         {"mask": {"dense": {"bias": True, "kernel": np.ones((2, 2), bool)}}},
         {"params": [np.asarray(leaf) for leaf in jax.tree.leaves(PARAMS)]},
     ],
-    ids=str,
+    ids=lambda options: next(iter(options)),
 )
 def test_good_values(options: Any) -> None:
     _, history = prune(**options)
@@ -704,7 +806,7 @@ def test_good_values(options: Any) -> None:
         {"chunk": np.int64(1)},
         {"params": STACKED, "params_axis": np.int64(0)},
     ],
-    ids=str,
+    ids=lambda options: next(iter(options)),
 )
 def test_good_values_of_a_sweep(options: Any) -> None:
     _, history = sweep(**options)
@@ -735,26 +837,3 @@ def test_labels_that_are_no_class(label: int, method: Any) -> None:
 def test_labels_of_a_small_type() -> None:
     labels = LABELS.astype(jnp.uint8)
     np.testing.assert_array_equal(loss((X, labels)), loss((X, LABELS)))
-
-
-def test_scores_of_a_level_that_are_not_finite() -> None:
-    level = iter(range(3))
-
-    def train_fn(params: Any, *_: Any) -> Any:
-        factor = jnp.nan if next(level) == 2 else 1.0
-        return jax.tree.map(lambda leaf: leaf * factor, params)
-
-    with pytest.raises(ValueError, match="'dense/kernel' aren't finite in level 3;"):
-        list(tickets(train_fn, levels=3))
-
-
-def test_training_may_donate_its_params() -> None:
-    def train_fn(params: Any, *_: Any) -> Any:
-        trained = jax.tree.map(lambda leaf: leaf + 1, params)
-        jax.tree.map(lambda leaf: leaf.delete(), params)
-        return trained
-
-    for ticket in list(tickets(train_fn, levels=2)):
-        assert sf.density(ticket.mask, ticket.params) < 1
-        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(ticket.params))
-    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(PARAMS))

@@ -7,13 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from synflow_jax.arguments import check_bool, check_callable
-from synflow_jax.checks import called, check_float_output
-from synflow_jax.homogeneous import linear_outputs
+from synflow_jax.arguments import check_bool, check_params_fn
+from synflow_jax.checks import called, check_alive, check_float_output, check_params
+from synflow_jax.homogeneous import Scaled, linear_outputs, sum_of_all, widened
 from synflow_jax.masks import apply_mask
-from synflow_jax.scaled import Scaled, total
 from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores
-from synflow_jax.values import widened
 
 
 class Flow(NamedTuple):
@@ -134,6 +132,8 @@ def flow(
     Array(602., dtype=float32)
     """
     inputs = _checked(apply_fn, inputs, dtype, biases)
+    if params is None or jax.tree.leaves(params):
+        check_params(params)
     result = _total(apply_fn, _magnitudes(params, dtype), inputs, dtype, biases)
     return Flow(result.mantissa, result.exponent)
 
@@ -147,7 +147,7 @@ def _total(apply_fn: ApplyFn, magnitudes: Params, inputs: Any, dtype: Any, biase
     # Cast at once if that's possible, since repeated numbers are only known of concrete ones.
     with jax.ensure_compile_time_eval():
         inputs = _cast(inputs, dtype)
-    return total(linear_outputs(checked, magnitudes, inputs, biases=biases))
+    return sum_of_all(linear_outputs(checked, magnitudes, inputs, biases=biases))
 
 
 def _magnitudes(params: Params, dtype: Any) -> Params:
@@ -162,11 +162,13 @@ def _cast(tree: Any, dtype: Any) -> Any:
 
 def _checked(apply_fn: Any, inputs: Any, dtype: Any, biases: Any) -> Any:
     """The inputs, ones for shapes, if all that a score function is made of makes sense."""
-    check_callable("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
+    check_params_fn("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
     check_bool("biases", biases)
     _check_dtype(dtype)
     inputs = jax.tree.map(_ones_for_shape, inputs)
     leaves = jax.tree.leaves(inputs)
+    for leaf in leaves:
+        check_alive("inputs", leaf)
     if not leaves or any(np.size(leaf) == 0 for leaf in leaves):
         raise ValueError(
             f"inputs must not be empty, got shapes {[np.shape(leaf) for leaf in leaves]}; "
@@ -190,7 +192,11 @@ def _check_input(leaf: Any) -> None:
             f"inputs must be floating-point, got {jnp.result_type(leaf)}; the paper's are "
             "jnp.ones(shape)"
         )
-    if not isinstance(leaf, Tracer) and not np.all(np.asarray(leaf) >= 0):
+    if isinstance(leaf, Tracer):
+        return
+    if not np.all(np.isfinite(np.asarray(leaf, np.float64))):
+        raise ValueError("inputs must be finite, got inf or NaN; the paper's are jnp.ones(shape)")
+    if not np.all(np.asarray(leaf) >= 0):
         raise ValueError(
             f"inputs must be nonnegative, got a smallest value of {np.min(leaf):g}; "
             "the paper's are jnp.ones(shape)"

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.repeats import Origins, added_up, whole
-from synflow_jax.windows import Window, moved
+from synflow_jax.homogeneous.repeats import Origins, added_up, whole
+from synflow_jax.homogeneous.windows import Window, moved
 
 
 def convolve(

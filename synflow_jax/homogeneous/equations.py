@@ -12,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
-from synflow_jax.signs import Sign, result_sign
-from synflow_jax.values import Coefficient, is_narrow, widened
+from synflow_jax.homogeneous.signs import Sign, result_sign
+from synflow_jax.homogeneous.values import Coefficient, is_narrow, widened
 
 
 class NonHomogeneousError(ValueError):
     """The network does something that isn't positively homogeneous in its input."""
+
+    __module__ = "synflow_jax"  # where users find it
 
 
 class Frame(NamedTuple):

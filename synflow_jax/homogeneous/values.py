@@ -11,8 +11,8 @@ import numpy as np
 from jax.core import Tracer
 from jax.extend.core import Literal
 
-from synflow_jax.scaled import Scaled
-from synflow_jax.signs import Sign
+from synflow_jax.homogeneous.scaled import Scaled
+from synflow_jax.homogeneous.signs import Sign
 
 
 @jax.tree_util.register_dataclass

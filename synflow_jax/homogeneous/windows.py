@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synflow_jax.repeats import Origins, distinct
+from synflow_jax.homogeneous.repeats import Origins, distinct
 
 
 class Window(NamedTuple):
