@@ -1,0 +1,147 @@
+"""Random networks of all operations: the linear network's scores against plain float64 ones."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from drawn import Draw, Shape, Step
+from drawn_operations import OPERATIONS
+from linear_reference import (
+    assert_scores_close,
+    plain_scores,
+    scores_and_power,
+    without_power,
+)
+
+SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(20, 200))]
+SHAPES = [(4,), (5, 3), (5, 6, 3), (3, 4, 3, 2)]
+MOST_ELEMENTS = 400
+
+
+class Network(NamedTuple):
+    """A random network.
+
+    Attributes:
+        steps: the names of its operations and their shapes, to be read.
+        exact: whether its arithmetic is.
+        params: in float64.
+        inputs: pytrees in float64, by name.
+        apply: ``apply(params, inputs) -> outputs``.
+    """
+
+    steps: list[str]
+    exact: bool
+    params: list[list[np.ndarray]]
+    inputs: dict[str, list[np.ndarray]]
+    apply: Callable[[Any, Any], Any]
+
+
+@jax.enable_x64(True)
+def network(seed: int, operations: dict[str, Any] = OPERATIONS, length: int = 8) -> Network:
+    rng = np.random.default_rng(seed)
+    sizes = ["usual", "wide", "exact"][seed % 3]
+    draw = Draw(rng, exact=sizes == "exact")
+    shape = (draw.number(1, 2), *draw.one_of(SHAPES))
+    leaves, side = draw.number(1, 2), draw.axis(shape)
+    inputs = _inputs(draw, shape, leaves)
+    shape = (*shape[:side], leaves * shape[side], *shape[side + 1 :])
+    steps, names, early = [], [], draw.number(0, 8)
+    for _ in range(draw.number(min(3, length), length)):
+        name, step, after = _next(draw, shape, operations)
+        names.append(f"{name}: {shape} -> {after}, params {list(step.shapes)}")
+        steps.append(step)
+        shape = after
+
+    # At the end all is told apart by a param each, and there is at least one.
+    steps.append(Step([shape], lambda params, x: x * params[0]))
+
+    def apply(params: Any, inputs: Any) -> Any:
+        x, outputs = jnp.concatenate(inputs, side), {}
+        for i, (step, own) in enumerate(zip(steps, params, strict=True)):
+            x = step.apply(own, x)
+            if i == early:
+                outputs["early"] = x
+        return {"last": x, **outputs}
+
+    params = [[_param(draw, s, sizes) for s in step.shapes] for step in steps]
+    return Network(names, draw.exact, params, inputs, apply)
+
+
+def _next(draw: Draw, shape: Shape, operations: dict[str, Any]) -> tuple[str, Step, Shape]:
+    """An operation that fits the shape and whose result isn't too large."""
+    while True:
+        name = draw.one_of(list(operations))
+        step = operations[name](draw, shape)
+        if step is None:
+            continue
+        structs = [jax.ShapeDtypeStruct(s, jnp.float64) for s in step.shapes]
+        after = jax.eval_shape(step.apply, structs, jax.ShapeDtypeStruct(shape, jnp.float64)).shape
+        if 2 <= len(after) <= 5 and 0 < math.prod(after) <= MOST_ELEMENTS:
+            return name, step, after
+
+
+def _inputs(draw: Draw, shape: Shape, leaves: int) -> dict[str, list[np.ndarray]]:
+    def random() -> np.ndarray:
+        repeats = tuple(1 if draw.rng.random() < 0.3 else size for size in shape)
+        whole = draw.rng.integers(0, 4, repeats) if draw.exact else draw.rng.random(repeats)
+        return np.broadcast_to(whole * (draw.rng.random(repeats) < 0.9), shape).astype(np.float64)
+
+    return {"ones": [np.ones(shape)] * leaves, "random": [random() for _ in range(leaves)]}
+
+
+def _param(draw: Draw, shape: Shape, sizes: str) -> np.ndarray:
+    sign = draw.rng.choice([-1.0, 1.0], shape)
+    match sizes:
+        case "exact":
+            return sign * draw.rng.integers(1, 3, shape)
+        case "wide":
+            return sign * 10 ** draw.rng.uniform(-6, 6, shape)
+        case _:
+            return draw.rng.normal(size=shape)
+
+
+def check(drawn: Network) -> None:
+    kinds = [(name, dtype) for name in drawn.inputs for dtype in ("float64", "float32")]
+    # Beyond 2 ** 24 integers aren't exact in float32.
+    kinds = [kind for kind in kinds if not (drawn.exact and kind[1] == "float32")]
+
+    def every(params: Any) -> Any:
+        def cast(tree: Any, dtype: str) -> Any:
+            return jax.tree.map(lambda leaf: leaf.astype(dtype), tree)
+
+        expected = {name: plain_scores(drawn.apply, params, x) for name, x in drawn.inputs.items()}
+        return expected, [
+            scores_and_power(drawn.apply, cast(params, dtype), cast(drawn.inputs[name], dtype))
+            for name, dtype in kinds
+        ]
+
+    with jax.enable_x64(True):
+        options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+        expected, ours = jax.jit(every, compiler_options=options)(drawn.params)
+    for (name, dtype), found in zip(kinds, ours, strict=True):
+        tolerance = 1e-12 if dtype == "float64" else 1e-5
+        try:
+            assert_scores_close(without_power(*found), expected[name], tolerance)
+        except AssertionError as error:
+            error.add_note(f"inputs: {name}, {dtype}")
+            raise
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_networks_against_plain_gradients(seed: int) -> None:
+    drawn = network(seed)
+    print(f"network({seed}), inputs {drawn.inputs['ones'][0].shape}:", *drawn.steps, sep="\n  ")
+    check(drawn)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_one(name: str) -> None:
+    for seed in range(3):
+        drawn = network(seed, {name: OPERATIONS[name]})
+        print(*drawn.steps, sep="\n  ")
+        check(drawn)
