@@ -1,16 +1,20 @@
-"""Operations of linear networks, drawn at random. A new one is one entry of the table."""
+"""Operations of linear networks, drawn at random.
+
+Each is a function of random numbers and of the flow's shape. A new one is one entry of a table.
+"""
 
 import functools
+import operator
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-
 from drawn import Draw, Operation, Shape, Step, fixed, like
+from drawn_calls import CALLS
+from drawn_places import PLACES
 from drawn_windows import WINDOWS
+from jax import lax
 
 # Products.
 
@@ -42,9 +46,7 @@ def einsum(draw: Draw, shape: Shape) -> Step:
         return Step(
             [param], lambda p, x: jnp.einsum(f"{operands[0]},{operands[1]}->{result}", x, p[0])
         )
-    return Step(
-        [param], lambda p, x: jnp.einsum(f"{operands[1]},{operands[0]}->{result}", p[0], x)
-    )
+    return Step([param], lambda p, x: jnp.einsum(f"{operands[1]},{operands[0]}->{result}", p[0], x))
 
 
 def scale(draw: Draw, shape: Shape) -> Step:
@@ -58,19 +60,15 @@ def times_constant(draw: Draw, shape: Shape) -> Step:
     return fixed(lambda x: like(x, factor) * x)
 
 
-def times_number(draw: Draw, shape: Shape) -> Step:
-    factor = float(draw.constant())
-    return fixed(lambda x: x * factor)
+def by_number(draw: Draw, shape: Shape, fn: Callable[..., jax.Array]) -> Step:
+    del shape
+    number = float(draw.constant())
+    return fixed(lambda x: fn(x, number))
 
 
 def divided(draw: Draw, shape: Shape) -> Step:
     divisor = draw.constant(*draw.one_of([shape, tuple(1 for _ in shape), ()]))
     return fixed(lambda x: x / like(x, divisor))
-
-
-def divided_by_number(draw: Draw, shape: Shape) -> Step:
-    divisor = float(draw.constant())
-    return fixed(lambda x: x / divisor)
 
 
 COEFFICIENTS: dict[str, tuple[str, Callable[..., jax.Array]]] = {
@@ -110,7 +108,8 @@ def coefficient(draw: Draw, shape: Shape, name: str) -> Step:
 
 
 def residual(draw: Draw, shape: Shape) -> Step:
-    return Step([(shape[-1], shape[-1])], lambda params, x: x + jax.nn.relu(x @ params[0]))
+    factor = float(draw.constant())
+    return Step([(shape[-1], shape[-1])], lambda params, x: factor * x + jax.nn.relu(x @ params[0]))
 
 
 def bias(draw: Draw, shape: Shape) -> Step:
@@ -164,243 +163,6 @@ def chosen_param(draw: Draw, shape: Shape) -> Step:
     return Step([shape], lambda params, x: jnp.where(which, params[0], x))
 
 
-# Places.
-
-
-def joined(draw: Draw, shape: Shape) -> Step:
-    axis = draw.axis(shape)
-    return Step([shape], lambda params, x: jnp.concatenate([x, params[0], 0.25 * x], axis))
-
-
-def stacked(draw: Draw, shape: Shape) -> Step:
-    axis = draw.axis(shape)
-    return fixed(lambda x: jnp.stack([x, 2 * x], axis))
-
-
-def split(draw: Draw, shape: Shape) -> Step:
-    axis = draw.axis(shape)
-    at = [draw.number(0, shape[axis])]
-    return fixed(lambda x: jnp.concatenate(jnp.split(x, at, axis)[::-1], axis))
-
-
-def sliced(draw: Draw, shape: Shape) -> Step:
-    parts = [slice(draw.number(0, (size - 1) // 2), None, draw.number(1, 2)) for size in shape]
-    return fixed(lambda x: x[tuple(parts)])
-
-
-def reversed_axes(draw: Draw, shape: Shape) -> Step:
-    axes = draw.axes(shape)
-    return fixed(lambda x: jnp.flip(x, axes))
-
-
-def padded(draw: Draw, shape: Shape) -> Step:
-    configuration = [(*draw.numbers(-1, 2, 2), draw.number(0, 1)) for _ in shape]
-    return fixed(lambda x: lax.pad(x, like(x, 0), configuration))
-
-
-def taken(draw: Draw, shape: Shape, mode: str | None) -> Step:
-    axis = draw.axis(shape)
-    index = draw.rng.integers(-shape[axis] if mode is None else 0, shape[axis], (draw.number(1, 4)))
-    return fixed(lambda x: jnp.take(x, index, axis, mode=mode))
-
-
-def taken_along(draw: Draw, shape: Shape, mode: str | None) -> Step:
-    axis = draw.axis(shape)
-    index = draw.rng.integers(0, shape[axis], (*shape[:axis], 2, *shape[axis + 1 :]))
-    return fixed(lambda x: jnp.take_along_axis(x, index, axis, mode=mode))
-
-
-def indexed(draw: Draw, shape: Shape) -> Step:
-    """By arrays along two axes at once; outside of the array, 0."""
-    if len(shape) < 3:
-        return None
-    first, second = (draw.rng.integers(0, size + 1, (3,)) for size in shape[1:3])
-    return fixed(lambda x: x.at[:, first, second].get(mode="fill", fill_value=0))
-
-
-def starts(draw: Draw, shape: Shape) -> tuple[Shape, Shape]:
-    """Where a block of an array starts, and its size."""
-    sizes = tuple(draw.number(1, size) for size in shape)
-    return tuple(draw.number(0, n - m) for n, m in zip(shape, sizes, strict=True)), sizes
-
-
-def dynamically_sliced(draw: Draw, shape: Shape) -> Step:
-    start, size = starts(draw, shape)
-    return fixed(lambda x: lax.dynamic_slice(x, start, size))
-
-
-def dynamically_updated(draw: Draw, shape: Shape) -> Step:
-    """A part replaced by a flow, a param or a constant, or a constant's by a flow."""
-    start, size = starts(draw, shape)
-    kind, value = draw.number(0, 3), draw.constant(*size)
-    part = tuple(slice(n) for n in size)
-
-    def apply(params: Any, x: jax.Array) -> jax.Array:
-        operand = jnp.zeros_like(x) if kind == 3 else x
-        update = [like(x, value), 2 * x[part], params[0], x[part]][kind]
-        return lax.dynamic_update_slice(operand, update, start)
-
-    return Step([size], apply)
-
-
-def scattered(draw: Draw, shape: Shape, *, add: bool) -> Step:
-    """Rows replaced by, or added to, by a flow, a param or a number."""
-    axis, kind = draw.axis(shape), draw.number(0, 2)
-    at = draw.order(shape[axis])[: draw.number(1, shape[axis])]
-    if add:
-        at += at[:1]
-    index = (slice(None),) * axis + (np.array(at),)
-    rows = (*shape[:axis], len(at), *shape[axis + 1 :])
-
-    def apply(params: Any, x: jax.Array) -> jax.Array:
-        new = [2 * x[index], params[0], like(x, 0.5)][kind]
-        return x.at[index].add(new) if add else x.at[index].set(new)
-
-    return Step([rows], apply)
-
-
-def broadcast(draw: Draw, shape: Shape) -> Step:
-    count = draw.number(1, 2)
-    return fixed(lambda x: jnp.broadcast_to(x[:, None], (shape[0], count, *shape[1:])))
-
-
-def reshaped(draw: Draw, shape: Shape) -> Step:
-    axis = draw.number(0, len(shape) - 2)
-    merged = (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
-    if len(merged) < 2:
-        return None
-    return fixed(lambda x: x.reshape(merged))
-
-
-def divided_axis(draw: Draw, shape: Shape) -> Step:
-    divisor = draw.divisor(shape[-1])
-    return fixed(lambda x: x.reshape(*shape[:-1], divisor, -1))
-
-
-def transposed(draw: Draw, shape: Shape) -> Step:
-    order = draw.order(len(shape))
-    return fixed(lambda x: x.transpose(order))
-
-
-def tiled(draw: Draw, shape: Shape) -> Step:
-    times = draw.numbers(1, 2, len(shape))
-    return fixed(lambda x: jnp.tile(x, times))
-
-
-def repeated(draw: Draw, shape: Shape) -> Step:
-    axis = draw.axis(shape)
-    return fixed(lambda x: jnp.repeat(x, 2, axis))
-
-
-def squeezed(draw: Draw, shape: Shape) -> Step:
-    axis = draw.axis(shape)
-    return fixed(lambda x: jnp.squeeze(jnp.expand_dims(2 * jnp.expand_dims(x, axis), 0), (0, axis + 1)))
-
-
-def given_channels(draw: Draw, shape: Shape) -> Step:
-    return Step([(1, draw.number(1, 3))], lambda params, x: x[..., None] @ params[0])
-
-
-# Functions within functions.
-
-
-def scanned(draw: Draw, shape: Shape) -> Step:
-    """Over stacked layers, with a kernel for all of them and one that is no param."""
-    count, backwards, width = draw.number(1, 3), draw.coin(), shape[-1]
-    constants = draw.constant(count, *[1] * len(shape))
-
-    def apply(params: Any, x: jax.Array) -> jax.Array:
-        def layer(x: jax.Array, each: Any) -> Any:
-            x = jax.nn.relu(x @ each[0] + x @ params[1]) * each[1]
-            return x, x.sum(-1, keepdims=True)
-
-        xs = params[0], like(x, constants)
-        x, sums = lax.scan(layer, x, xs, reverse=backwards)
-        return x + sums.sum(0)
-
-    return Step([(count, width, width), (width, width)], apply)
-
-
-def recurrent(draw: Draw, shape: Shape) -> Step:
-    """Over the flow's first axis, from a state that doesn't depend on it."""
-    backwards, width = draw.coin(), shape[-1]
-
-    def apply(params: Any, x: jax.Array) -> jax.Array:
-        def step(state: jax.Array, x: jax.Array) -> Any:
-            state = jax.nn.relu(x @ params[0] + state @ params[1])
-            return state, state
-
-        start = jnp.zeros((*shape[1:-1], 2), x.dtype)
-        return lax.scan(step, start, x, reverse=backwards)[1]
-
-    return Step([(width, 2), (2, 2)], apply)
-
-
-def inside(draw: Draw, shape: Shape, transform: Callable[..., Any]) -> Step:
-    outputs = draw.number(1, 3)
-    layer = transform(lambda x, w: jax.nn.relu(x @ w) / 2)
-    return Step([(shape[-1], outputs)], lambda params, x: layer(x, params[0]))
-
-
-def branched(draw: Draw, shape: Shape) -> Step:
-    which = draw.coin()
-    return Step(
-        [(shape[-1], 2), (shape[-1], 2)],
-        lambda params, x: lax.cond(
-            which, lambda x: x @ params[0], lambda x: 2 * (x @ params[1]), x
-        ),
-    )
-
-
-def switched(draw: Draw, shape: Shape) -> Step:
-    which = draw.number(0, 2)
-    branches = [lambda x, w, k=k: x * (k + 1.0) + w for k in range(3)]
-    return Step([shape], lambda params, x: lax.switch(which, branches, x, params[0]))
-
-
-@jax.custom_jvp
-def own_relu(x: jax.Array) -> jax.Array:
-    return jnp.maximum(x, 0)
-
-
-own_relu.defjvps(lambda t, _, x: jnp.where(x > 0, t, jnp.zeros_like(t)))
-
-
-@jax.custom_vjp
-def own_half(x: jax.Array) -> jax.Array:
-    return x / 2
-
-
-own_half.defvjp(lambda x: (x / 2, None), lambda _, g: (g / 2,))
-
-
-# Several values through one operation.
-
-
-def barrier(draw: Draw, shape: Shape) -> Step:
-    """Flows of different size and a coefficient."""
-
-    def apply(params: Any, x: jax.Array) -> jax.Array:
-        a, b, c = lax.optimization_barrier((1024 * x, params[0], x))
-        return (a + b) / 1024 + c * b
-
-    return Step([shape], apply)
-
-
-def put(draw: Draw, shape: Shape) -> Step:
-    def apply(params: Any, x: jax.Array) -> jax.Array:
-        a, b, c = jax.device_put((1024 * x, params[0], x))
-        return (a + b) / 1024 + c * b
-
-    return Step([shape], apply)
-
-
-def cast(draw: Draw, shape: Shape) -> Step:
-    """To float64 and back, which of float32 loses nothing."""
-    factor = float(draw.constant())
-    return fixed(lambda x: (x.astype(jnp.float64) * factor).astype(x.dtype))
-
-
 def plain(*fns: Callable[[jax.Array], jax.Array]) -> Operation:
     return lambda draw, shape: fixed(draw.one_of(fns))
 
@@ -413,9 +175,9 @@ OPERATIONS: dict[str, Operation] = {
     "einsum": einsum,
     "scale": scale,
     "times constant": times_constant,
-    "times number": times_number,
+    "times number": _with(by_number, fn=operator.mul),
     "divided": divided,
-    "divided by number": divided_by_number,
+    "divided by number": _with(by_number, fn=operator.truediv),
     **{f"kernel: {name}": _with(coefficient, name=name) for name in COEFFICIENTS},
     "residual": residual,
     "bias": bias,
@@ -426,7 +188,8 @@ OPERATIONS: dict[str, Operation] = {
     "relu": plain(jax.nn.relu, jax.nn.leaky_relu, jax.nn.elu, jax.nn.celu),
     "positive part": plain(lambda x: jnp.maximum(x, 0), lambda x: jnp.maximum(0, x)),
     "positive part of arrays": plain(
-        lambda x: jnp.maximum(x, jnp.zeros_like(x)), lambda x: jnp.maximum(like(x, np.zeros(x.shape)), x)
+        lambda x: jnp.maximum(x, jnp.zeros_like(x)),
+        lambda x: jnp.maximum(like(x, np.zeros(x.shape)), x),
     ),
     "unchanged": plain(
         jnp.abs,
@@ -438,37 +201,6 @@ OPERATIONS: dict[str, Operation] = {
     "minimum": _with(larger_of_two, fn=jnp.minimum),
     "chosen": chosen,
     "chosen param": chosen_param,
-    "joined": joined,
-    "stacked": stacked,
-    "split": split,
-    "sliced": sliced,
-    "reversed": reversed_axes,
-    "padded": padded,
-    "taken": _with(taken, mode=None),
-    "taken within": _with(taken, mode="clip"),
-    "taken along": _with(taken_along, mode=None),
-    "taken along within": _with(taken_along, mode="clip"),
-    "indexed": indexed,
-    "dynamically sliced": dynamically_sliced,
-    "dynamically updated": dynamically_updated,
-    "scattered": _with(scattered, add=False),
-    "scattered and added": _with(scattered, add=True),
-    "broadcast": broadcast,
-    "reshaped": reshaped,
-    "divided axis": divided_axis,
-    "transposed": transposed,
-    "tiled": tiled,
-    "repeated": repeated,
-    "squeezed": squeezed,
-    "given channels": given_channels,
-    "scanned": scanned,
-    "recurrent": recurrent,
-    "checkpoint": _with(inside, transform=jax.checkpoint),
-    "jit": _with(inside, transform=jax.jit),
-    "branched": branched,
-    "switched": switched,
-    "own derivative": plain(own_relu, own_half),
-    "barrier": barrier,
-    "put": put,
-    "cast": cast,
+    **PLACES,
+    **CALLS,
 }

@@ -6,9 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-
 from drawn import Draw, Operation, Shape, Step, fixed
+from jax import lax
 
 
 def convolution(
@@ -129,9 +128,7 @@ def max_pool_in_padding(draw: Draw, shape: Shape) -> Step:
     padding = [draw.numbers(0, 3, 2) for _ in shape]
 
     def apply(x: jax.Array) -> jax.Array:
-        return jax.nn.relu(
-            lax.reduce_window(apart(x), -jnp.inf, lax.max, extent, strides, padding)
-        )
+        return jax.nn.relu(lax.reduce_window(apart(x), -jnp.inf, lax.max, extent, strides, padding))
 
     return fixed(apply)
 
@@ -153,17 +150,13 @@ def sum_pool(draw: Draw, shape: Shape) -> Step:
     extent, strides = windows(draw, shape)
     padding = [draw.numbers(-1, 2, 2) for _ in shape]
     dilations = draw.numbers(1, 2, len(shape)), draw.numbers(1, 2, len(shape))
-    return fixed(
-        lambda x: lax.reduce_window(x, 0.0, lax.add, extent, strides, padding, *dilations)
-    )
+    return fixed(lambda x: lax.reduce_window(x, 0.0, lax.add, extent, strides, padding, *dilations))
 
 
 def average_pool(draw: Draw, shape: Shape) -> Step:
     extent, strides = windows(draw, shape)
     size = 4.0 if draw.exact else float(np.prod(extent))
-    return fixed(
-        lambda x: lax.reduce_window(x, 0.0, lax.add, extent, strides, "SAME") / size
-    )
+    return fixed(lambda x: lax.reduce_window(x, 0.0, lax.add, extent, strides, "SAME") / size)
 
 
 def average_pool_of_what_is_there(draw: Draw, shape: Shape) -> Step | None:

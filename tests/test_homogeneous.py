@@ -16,9 +16,9 @@ from flax import linen, nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
+from linear_reference import assert_scores_close, plain_scores, scaled_scores
 
 import synflow_jax as sf
-from linear_reference import assert_scores_close, plain_scores, scaled_scores
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 KEY = jax.random.key(0)
