@@ -15,6 +15,7 @@ from drawn_calls import CALLS
 from drawn_places import PLACES
 from drawn_windows import WINDOWS
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 
 # Products.
 
@@ -194,7 +195,7 @@ OPERATIONS: dict[str, Operation] = {
     "unchanged": plain(
         jnp.abs,
         lambda x: lax.reduce_precision(x, 11, 52),
-        lambda x: jax.ad_checkpoint.checkpoint_name(x, "kept"),
+        lambda x: checkpoint_name(x, "kept"),
         lambda x: x**1,
     ),
     "maximum": _with(larger_of_two, fn=jnp.maximum),

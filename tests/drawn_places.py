@@ -37,7 +37,10 @@ def reversed_axes(draw: Draw, shape: Shape) -> Step:
 
 
 def padded(draw: Draw, shape: Shape) -> Step:
-    configuration = [(*draw.numbers(-1, 2, 2), draw.number(0, 1)) for _ in shape]
+    # What is cut off from an axis leaves something of it.
+    configuration = [
+        (*draw.numbers(-1 if size > 2 else 0, 2, 2), draw.number(0, 1)) for size in shape
+    ]
     return fixed(lambda x: lax.pad(x, like(x, 0), configuration))
 
 
