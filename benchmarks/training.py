@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 import synflow_jax as sf
-from experiments.presets import PRESETS
 from experiments.training import (
+    PRESETS,
     Metrics,
     Setup,
     TrainState,
