@@ -84,9 +84,12 @@ def _next(draw: Draw, shape: Shape, operations: dict[str, Any]) -> tuple[str, St
         if step is None:
             continue
         structs = [jax.ShapeDtypeStruct(s, jnp.float64) for s in step.shapes]
-        after = jax.eval_shape(step.apply, structs, jax.ShapeDtypeStruct(shape, jnp.float64)).shape
-        if 2 <= len(after) <= 5 and 0 < math.prod(after) <= MOST_ELEMENTS:
-            return name, step, after
+        try:
+            after = jax.eval_shape(step.apply, structs, jax.ShapeDtypeStruct(shape, jnp.float64))
+        except ValueError:  # More is cut off than there is.
+            continue
+        if 2 <= len(after.shape) <= 5 and 0 < math.prod(after.shape) <= MOST_ELEMENTS:
+            return name, step, after.shape
     raise ValueError(f"none of {list(operations)} fits {shape}")
 
 
