@@ -66,6 +66,18 @@ def switched(draw: Draw, shape: Shape) -> Step:
     return Step([shape], lambda params, x: lax.switch(which, branches, x, params[0]))
 
 
+def of_a_transposed_function(draw: Draw, shape: Shape) -> Step:
+    before = (*shape[:-1], draw.number(1, 2))
+
+    def apply(params: Any, x: jax.Array) -> jax.Array:
+        def layer(y: jax.Array) -> jax.Array:
+            return y @ params[0] + y @ params[1]
+
+        return jax.linear_transpose(layer, jax.ShapeDtypeStruct(before, x.dtype))(x)[0]
+
+    return Step([(before[-1], shape[-1])] * 2, apply)
+
+
 @jax.custom_jvp
 def own_relu(x: jax.Array) -> jax.Array:
     return jnp.maximum(x, 0)
@@ -111,6 +123,7 @@ CALLS: dict[str, Operation] = {
     "jit": _with(inside, transform=jax.jit),
     "branched": branched,
     "switched": switched,
+    "transposed function": of_a_transposed_function,
     "own derivative": lambda draw, shape: fixed(draw.one_of([own_relu, own_half])),
     "barrier": _with(together, through=lax.optimization_barrier),
     "put": _with(together, through=jax.device_put),

@@ -197,6 +197,8 @@ OPERATIONS: dict[str, Operation] = {
         lambda x: lax.reduce_precision(x, 11, 52),
         lambda x: checkpoint_name(x, "kept"),
         lambda x: x**1,
+        lambda x: lax.pow(x, like(x, 1)),
+        jnp.copy,
     ),
     "maximum": _with(larger_of_two, fn=jnp.maximum),
     "minimum": _with(larger_of_two, fn=jnp.minimum),

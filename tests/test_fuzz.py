@@ -54,8 +54,11 @@ def network(seed: int, operations: dict[str, Any] = OPERATIONS, length: int = 8)
     inputs = _inputs(draw, shape, leaves)
     shape = (*shape[:side], leaves * shape[side], *shape[side + 1 :])
     steps, names, early = [], [], draw.number(0, 8)
+    # One operation after another is the first that fits, so that a few seeds draw all of them.
+    wanted = list(operations)[seed % len(operations)]
     for _ in range(draw.number(min(3, length), length)):
-        name, step, after = _next(draw, shape, operations)
+        name, step, after = _next(draw, shape, operations, wanted)
+        wanted = None if name == wanted else wanted
         names.append(f"{name}: {shape} -> {after}, params {list(step.shapes)}")
         steps.append(step)
         shape = after
@@ -76,10 +79,12 @@ def network(seed: int, operations: dict[str, Any] = OPERATIONS, length: int = 8)
     return Network(names, draw.exact, params, inputs, apply)
 
 
-def _next(draw: Draw, shape: Shape, operations: dict[str, Any]) -> tuple[str, Step, Shape]:
-    """An operation that fits the shape and whose result isn't too large."""
-    for _ in range(100):
-        name = draw.one_of(list(operations))
+def _next(
+    draw: Draw, shape: Shape, operations: dict[str, Any], wanted: str | None
+) -> tuple[str, Step, Shape]:
+    """An operation that fits the shape and whose result isn't too large, if possible ``wanted``."""
+    for attempt in range(100):
+        name = wanted if wanted and attempt < 10 else draw.one_of(list(operations))
         step = operations[name](draw, shape)
         if step is None:
             continue
@@ -147,15 +152,16 @@ def test_random_networks_against_plain_gradients(seed: int) -> None:
     check(drawn, seed)
 
 
-# Not drawn: they need a mesh, only print, or stand for others in a program's text.
+# They need a mesh, only print, or are of other releases of JAX.
 NOT_DRAWN = frozenset(
     (
-        "add_any copy copy_p debug_callback debug_print layout_constraint pcast psum "
-        "psum_invariant pvary reshard sharding_constraint stop_gradient"
+        "debug_callback debug_print expand_dims layout_constraint pcast psum psum_invariant pvary "
+        "reshard sharding_constraint stop_gradient copy_p"
     ).split()
 )
 
 
+@jax.enable_x64(True)
 def test_all_operations_are_drawn() -> None:
     from synflow_jax.homogeneous.rules import RULES
 
@@ -165,7 +171,7 @@ def test_all_operations_are_drawn() -> None:
         names |= {step.partition(": (")[0] for step in drawn.steps}
         primitives |= _primitives(jax.make_jaxpr(drawn.apply)(drawn.params, drawn.inputs["ones"]))
     assert set(OPERATIONS) == names
-    assert set(RULES) - primitives == NOT_DRAWN - primitives
+    assert set(RULES) - primitives <= NOT_DRAWN <= set(RULES)
 
 
 def _primitives(closed: Any) -> set[str]:
