@@ -56,7 +56,7 @@ def taken_along(draw: Draw, shape: Shape, mode: str | None) -> Step:
     return fixed(lambda x: jnp.take_along_axis(x, index, axis, mode=mode))
 
 
-def indexed(draw: Draw, shape: Shape) -> Step:
+def indexed(draw: Draw, shape: Shape) -> Step | None:
     """By arrays along two axes at once; outside of the array, 0."""
     if len(shape) < 3:
         return None
@@ -110,7 +110,7 @@ def broadcast(draw: Draw, shape: Shape) -> Step:
     return fixed(lambda x: jnp.broadcast_to(x[:, None], (shape[0], count, *shape[1:])))
 
 
-def reshaped(draw: Draw, shape: Shape) -> Step:
+def reshaped(draw: Draw, shape: Shape) -> Step | None:
     axis = draw.number(0, len(shape) - 2)
     merged = (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
     if len(merged) < 2:

@@ -124,22 +124,22 @@ def check(drawn: Network, seed: int) -> None:
     if not drawn.exact:  # Beyond 2 ** 24 integers aren't exact in float32.
         kinds.append((sorted(drawn.inputs)[seed % 2], "float32"))
 
-    def every(params: Any) -> Any:
-        def cast(tree: Any, dtype: str) -> Any:
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), tree)
+    # Known when tracing, so that equal slices are held once.
+    inputs = {kind: [leaf.astype(kind[1]) for leaf in drawn.inputs[kind[0]]] for kind in kinds}
 
+    def every(params: Any) -> Any:
         expected = {
-            name: plain_scores(drawn.apply, params, cast(x, "float64"))
-            for name, x in drawn.inputs.items()
+            name: plain_scores(drawn.apply, params, jax.tree.map(jnp.asarray, leaves))
+            for name, leaves in drawn.inputs.items()
         }
         return expected, [
-            scores_and_power(drawn.apply, cast(params, dtype), cast(drawn.inputs[name], dtype))
-            for name, dtype in kinds
+            scores_and_power(drawn.apply, jax.tree.map(lambda p: p.astype(kind[1]), params), leaves)
+            for kind, leaves in inputs.items()
         ]
 
     with jax.enable_x64(True):
         expected, ours = jax.jit(every, compiler_options=QUICK_TO_COMPILE)(drawn.params)
-    for (name, dtype), found in zip(kinds, ours, strict=True):
+    for (name, dtype), found in zip(inputs, ours, strict=True):
         print(f"inputs: {name}, {dtype}")
         tolerance = 1e-12 if dtype == "float64" else 1e-5
         assert_scores_close(without_power(*found), expected[name], tolerance)
