@@ -127,15 +127,16 @@ def check(drawn: Network, seed: int) -> None:
     # Known when tracing, so that equal slices are held once.
     inputs = {kind: [leaf.astype(kind[1]) for leaf in drawn.inputs[kind[0]]] for kind in kinds}
 
+    def scored(params: Any, kind: tuple[str, str], inputs: Any) -> Any:
+        params = jax.tree.map(lambda leaf: leaf.astype(kind[1]), params)
+        return scores_and_power(drawn.apply, params, inputs)
+
     def every(params: Any) -> Any:
         expected = {
             name: plain_scores(drawn.apply, params, jax.tree.map(jnp.asarray, leaves))
             for name, leaves in drawn.inputs.items()
         }
-        return expected, [
-            scores_and_power(drawn.apply, jax.tree.map(lambda p: p.astype(kind[1]), params), leaves)
-            for kind, leaves in inputs.items()
-        ]
+        return expected, [scored(params, *each) for each in inputs.items()]
 
     with jax.enable_x64(True):
         expected, ours = jax.jit(every, compiler_options=QUICK_TO_COMPILE)(drawn.params)
