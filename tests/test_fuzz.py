@@ -163,6 +163,7 @@ NOT_DRAWN = frozenset(
 
 
 @jax.enable_x64(True)
+@jax.enable_x64(True)
 def test_all_operations_are_drawn() -> None:
     from synflow_jax.homogeneous.rules import RULES
 
