@@ -10,11 +10,10 @@ import numpy as np
 from jax import lax
 
 from synflow_jax.checks import check_mask, check_scalars, check_values
-from synflow_jax.counting import count, largest
 from synflow_jax.homogeneous import registrations
 from synflow_jax.masks import full_mask, prunable_leaves
 from synflow_jax.paths import named_leaves
-from synflow_jax.selection import global_top_k
+from synflow_jax.selection import TwoWordCount, count, global_top_k, largest, two_words
 from synflow_jax.types import (
     History,
     Mask,
@@ -25,7 +24,6 @@ from synflow_jax.types import (
     Scores,
     Selection,
 )
-from synflow_jax.wide import Wide, wide
 
 
 def start_mask(params: Params, mask: Mask | None, prunable: Prunable) -> Mask:
@@ -44,7 +42,7 @@ def prune_rounds(
     score_fn: ScoreFn,
     params: Params,
     mask: Mask,
-    counts: jax.Array | np.ndarray | Wide,
+    counts: jax.Array | np.ndarray | TwoWordCount,
     *,
     batch: Any = None,
     key: jax.Array | None = None,
@@ -57,7 +55,7 @@ def prune_rounds(
         params: a pytree of floating-point arrays.
         mask: where to start; leaves of full shape are pruned, scalar ones aren't.
         counts: weights to keep, int32 of shape ``(rounds, groups)``, from `round_counts`; from
-            2**31 weights on `Wide`.
+            2**31 weights on a `TwoWordCount`.
         batch: data for the score function.
         key: a key for the score function, folded with the round's number.
         select: which scores a round keeps.
@@ -90,7 +88,7 @@ def prune_rounds(
         kept = jnp.stack([count(m) for m in layers])
         return layers, History(jnp.sum(kept), kept, highest < jnp.inf, highest > 0)
 
-    each = counts if isinstance(counts, Wide) else jnp.asarray(counts, jnp.int32)
+    each = counts if isinstance(counts, TwoWordCount) else jnp.asarray(counts, jnp.int32)
     rounds = len(jax.tree.leaves(each)[0])
     layers, history = lax.scan(step, of_prunable(mask), (jnp.arange(rounds), each))
     return with_layers(layers), history
@@ -140,9 +138,9 @@ def compiled_rounds(
     return mask, with_totals(history, counts)
 
 
-def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | Wide:
+def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | TwoWordCount:
     """Counts of any size for the compiled loop."""
-    return wide(counts) if counts.dtype == np.int64 else counts
+    return two_words(counts) if counts.dtype == np.int64 else counts
 
 
 def with_totals(history: History, counts: np.ndarray) -> History:

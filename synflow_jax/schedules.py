@@ -5,7 +5,6 @@ be off by 2 at 1.4e8 weights.
 """
 
 import sys
-from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -17,7 +16,7 @@ from synflow_jax.arguments import (
     check_selection,
 )
 from synflow_jax.checks import check_mask, check_values
-from synflow_jax.counting import count
+from synflow_jax.selection import count
 from synflow_jax.types import Mask, Schedule, Selection
 
 
@@ -68,22 +67,6 @@ def linear(compression: float, rounds: int) -> np.ndarray:
     densities = 1.0 - (1.0 - 1.0 / compression) * (np.arange(1, rounds + 1) / rounds)
     # From 1e16 on 1 - 1 / compression is 1.
     return np.where(densities > 0, densities, 1.0 / compression)
-
-
-def kept_counts(size: int, densities: Sequence[float] | np.ndarray) -> np.ndarray:
-    """How many of ``size`` weights each density keeps: ``size - floor((1 - density) * size)``.
-
-    One at least, if there are any, where ``1 - density`` is 1 in float64.
-
-    Returns:
-        int64 of shape ``(rounds,)``; exact for any size below 2**53.
-
-    >>> from synflow_jax.schedules import kept_counts
-    >>> kept_counts(1000, [0.1, 0.0155])
-    array([100,  16])
-    """
-    kept = size - np.floor((1.0 - np.asarray(densities, np.float64)) * size).astype(np.int64)
-    return np.maximum(kept, min(size, 1))
 
 
 def round_counts(

@@ -38,9 +38,8 @@ from synflow_jax.rounds import (
     with_totals,
 )
 from synflow_jax.schedules import exponential, round_counts
-from synflow_jax.selection import global_top_k
+from synflow_jax.selection import TwoWordCount, global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
-from synflow_jax.wide import Wide
 
 
 class _Shared(NamedTuple):
@@ -55,7 +54,7 @@ class _Each(NamedTuple):
     """What each member has of its own, with a leading axis of members."""
 
     params: Params | None
-    counts: jax.Array | np.ndarray | Wide
+    counts: jax.Array | np.ndarray | TwoWordCount
     keys: jax.Array | None
 
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
-from synflow_jax import selection
-from synflow_jax.counting import LANES, in_lane, places
-from synflow_jax.selection import top_k
+from synflow_jax.selection import ties, top_k
+from synflow_jax.selection.lanes import LANES, in_lane, padded_positions
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
 TINY, LARGE = 1.1754944e-38, 3.4028235e38
@@ -102,20 +101,21 @@ def test_few_of_a_million_without_a_finite_score_are_not_kept() -> None:
 
 @pytest.mark.parametrize("lane", [3, 4_463, 4_464, LANES - 1])
 def test_lane_of_arrays(lane: int) -> None:
-    """Each array starts a block anew; places say from where in the blocks an element comes."""
+    """Each array starts a block; padded positions say where in the blocks an element stands."""
     sizes = (200_000, 70_000, 140_000)
     arrays = [np.arange(size, dtype=np.float32) + 1e6 * i for i, size in enumerate(sizes)]
     blocks = [np.pad(x, (0, -len(x) % LANES), constant_values=-np.inf) for x in arrays]
     joined = np.concatenate(blocks)
     through = in_lane([jnp.asarray(x) for x in arrays], jnp.uint32(lane))
     np.testing.assert_array_equal(through, joined.reshape(-1, LANES)[:, lane])
-    for x, place in zip(arrays, places([jnp.asarray(x) for x in arrays]), strict=True):
-        np.testing.assert_array_equal(joined[place], x)
+    positions = padded_positions([jnp.asarray(x) for x in arrays])
+    for x, position in zip(arrays, positions, strict=True):
+        np.testing.assert_array_equal(joined[position], x)
 
 
 @pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
 def test_ties_of_too_many_scores_to_join(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "_MOST_JOINED", 0)
+    monkeypatch.setattr(ties, "_MOST_JOINED", 0)
     rng = np.random.default_rng(0)
     leaves = [rng.integers(0, 3, size).astype(np.float32) for size in ((300, 300), (7,), (50_000,))]
     for ours, theirs in zip(jax.jit(partial(top_k))(leaves, k), highest(leaves, k), strict=True):
