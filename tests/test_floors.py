@@ -34,6 +34,12 @@ FLOORS = [
     {"__init__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+# Locals that hide a function so far.
+HIDING = {
+    "homogeneous": {"fixed"},
+    "linear_rules": {"common", "sums"},
+    "scaled": {"field"},
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 OUTSIDE = [path for name in ("experiments", "benchmarks") for path in (ROOT / name).rglob("*.py")]
 
@@ -61,6 +67,52 @@ def test_imports_go_down(path: Path) -> None:
         assert name.startswith("synflow_jax."), f"{own} imports {name}"
         other = name.split(".")[1]
         assert other == own or FLOOR_OF[other] <= FLOOR_OF[own], f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_packages_have_one_door(path: Path) -> None:
+    for name in imported(path):
+        steps = name.split(".")[1:]
+        inside = PACKAGE.joinpath(*steps[:2]).with_suffix(".py")
+        # A function may have its module's name; its package then exports it.
+        exported = len(steps) == 2 and steps[1] in defined(PACKAGE / steps[0] / "__init__.py")
+        if len(steps) >= 2 and inside.exists() and not exported:
+            assert part(path) == steps[0], f"{path} imports {name} past its package's door"
+
+
+def defined(path: Path) -> set[str]:
+    """The functions, classes and imports at the top of a file, if there is one."""
+    if not path.exists():
+        return set()
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return found
+
+
+def locals_of(tree: ast.AST) -> set[str]:
+    """Arguments and what is assigned or defined within functions, comprehensions too."""
+    found = set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.Lambda):
+            found |= {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    found.add(node.id)
+                elif isinstance(node, ast.FunctionDef) and node is not function:
+                    found.add(node.name)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_local_hides_a_function(path: Path) -> None:
+    """A name means one thing in a file: what it defines or imports at its top."""
+    hidden = locals_of(ast.parse(path.read_text())) & defined(path)
+    assert hidden == HIDING.get(part(path), set())
 
 
 def test_no_private_jax() -> None:

@@ -80,7 +80,7 @@ def _sampled_pivots(arrays: Sequence[jax.Array], k: TwoWordCount, everywhere: Bo
     """The first pivots: around the number of the same rank in a sample."""
     size = sum(array.size for array in arrays)
     sample = jnp.concatenate([array[::_SAMPLE_STRIDE] for array in arrays])
-    share = as_float(k) / size
+    share = as_float(k) / float(size)
     error = jnp.sqrt(sample.size * share * (1 - share)) + 1
     in_sample = two_words(jnp.clip((share * sample.size).astype(jnp.int32), 1, sample.size))
     all_sampled = whole_range(everywhere.low.dtype, sample.size)
@@ -99,8 +99,8 @@ def _search_and_collect(
 
     def narrow(state: tuple[Bounds, Pivots, Few]) -> tuple[Bounds, Pivots, Few]:
         bounds, pivots, few = state
-        is_few = number_between(bounds) <= _FEW
-        now = ~few.tried & is_few & (bounds.high - bounds.low <= MOST_OFFSET)
+        now = ~few.tried & (number_between(bounds) <= _FEW)
+        now &= bounds.high - bounds.low <= MOST_OFFSET
         few = lax.cond(now, lambda: _collect(arrays, bounds), lambda: few)
         counts = lax.cond(
             few.complete,
