@@ -3,21 +3,21 @@
 The scores are read as unsigned integers of the same order, their order-preserving bits, and the
 k-th largest integer is searched for between two bounds. A pass over all arrays counts how many
 integers are at least as large as each of seven pivots, and the tightest bounds of all enclose the
-k-th. Passes go on until exactly k integers are at least the lower bound, or until nothing but the
-lower bound is left; then it's the k-th itself, and of the scores that equal it the first are kept.
+k-th. Passes go on until exactly k integers are at least the lower bound, or until the upper bound is the
+next integer; then the lower is the k-th itself, and of scores that equal it the first are kept.
 
 For example the three highest of eight scores, with bits from 0 to 255:
 
     position        0    1    2    3    4    5    6    7
     bits           23  181   64  150  150    7  150   98
 
-    at least 0: 8 of them, at least 256: none. Pivots:
-    pass 1        34   66   98  130  162  194  226
-    at least       6    5    5    4    1    0    0      3 is between 4 and 1: from 130 up to 162
-    pass 2       134  138  142  146  150  154  158
-    at least       4    4    4    4    4    1    1      from 150 up to 154
-    pass 3       151  152  153  154  155  156  157
-    at least       1    1    1    1    1    1    1      from 150 up to 151
+    bounds        0, which 8 of them reach, and 256, which none reaches
+    pivots 1       34   66   98  130  162  194  226
+    at least        6    5    5    4    1    0    0     bounds 130 and 162, since 4 >= 3 > 1
+    pivots 2      134  138  142  146  150  154  158
+    at least        4    4    4    4    4    1    1     bounds 150 and 154
+    pivots 3      151  152  153  154  155  156  157
+    at least        1    1    1    1    1    1    1     bounds 150 and 151, nothing is between
 
 The third largest is 150. One number is larger, so of those that equal it two are kept, the first
 ones: in all, positions 1, 3 and 4. For the two highest only position 3 would be kept beside 1. For
@@ -38,11 +38,11 @@ and pivots; `lanes`, the last few numbers; `kth`, the whole search; `ties`, the 
 numbers; `joining`, of small arrays; `reductions`; `top_k`, what is public; `groups`, what is ranked
 together. Nothing outside of the package imports more than what is named below.
 
-Sources: reading integers digit by digit from the highest is radix sorting (Knuth, The Art of
-Computer Programming, volume 3, section 5.2.5), of which a search has to follow one digit only.
-Pivots near the k-th by way of a sample are from Floyd and Rivest 1975, "Expected time bounds for
-selection" (SELECT). Alabi et al. 2012, "Fast k-selection algorithms for graphics processing units",
-compare a radix search with one by buckets, evenly spread pivots whose range is narrowed.
+Sources: dividing numbers by their bits, from the highest on, is radix exchange (Knuth, The Art of
+Computer Programming, volume 3, section 5.2.2), of which a search follows one part only. Pivots near
+the k-th by way of a sample are from Floyd and Rivest 1975, "Expected time bounds for selection"
+(SELECT). Alabi et al. 2012, "Fast k-selection algorithms for graphics processing units", compare a
+radix search with one by buckets: evenly spread pivots, between two of which the next are spread.
 """
 
 from synflow_jax.selection.groups import global_top_k as global_top_k

@@ -84,6 +84,7 @@ def counts_at_least(to_bits: ToBits, arrays: Sequence[jax.Array], pivots: Pivots
         Counts of shape ``(7,)``.
     """
     longest = max(array.size for array in arrays)
+    # Shorter blocks where a whole one would be more than a fifteenth of the longest array.
     length = min(_BLOCK, -(-longest // (_MOST_IN_COUNT_BITS * _PARTS)) * _PARTS)
     blocks = sum(-(-array.size // length) for array in arrays) if length else 0
     # Else XLA takes what doesn't change out of a loop around this, and writes it to memory.

@@ -66,8 +66,9 @@ def kth_largest(
     Returns:
         What `search` returns, and the last few numbers if they may have been collected.
     """
-    size, unsigned = sum(array.size for array in arrays), ordered_bits(arrays[0][..., :0]).dtype
-    counts, everywhere = partial(counts_at_least, ordered_bits, arrays), whole_range(unsigned, size)
+    size = sum(array.size for array in arrays)
+    everywhere = whole_range(jax.eval_shape(ordered_bits, arrays[0]).dtype, size)
+    counts = partial(counts_at_least, ordered_bits, arrays)
     if size < _SAMPLED or not one_device():
         return search(counts, k, everywhere, even_pivots(everywhere), exactly=exactly), None
     pivots = _sampled_pivots(arrays, k, everywhere)

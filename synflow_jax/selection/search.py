@@ -115,7 +115,7 @@ def narrower(
     after = _tightest(before, k, pivots, counts)
     between, above = number_between(after), as_float(minus(after.at_low, k))
     # Of integers spread by chance a binomial number is above the guess, hence the square root. The
-    # fewer of all these are, the less uneven they are.
+    # smaller a part of those before these are, the less uneven they are taken to be.
     unevenness = jnp.minimum(between / number_between(before), _UNEVENNESS)
     error = jnp.sqrt(above * (1 - above / between)) + unevenness * between + 1
     # Where more than a quarter of the range is left, pivots are spread evenly next, which leaves
@@ -160,6 +160,7 @@ def interpolated(bounds: Bounds, k: TwoWordCount, error: jax.Array) -> Guess:
     """
     between, above = number_between(bounds), as_float(minus(bounds.at_low, k))
     width = (bounds.high - bounds.low).astype(jnp.float32)
+    # Not the upper bound itself, which a rounded width might even exceed.
     share = jnp.clip(above / between, 0, 0.999)
     bits = bounds.low + (share * width).astype(bounds.low.dtype)
     return Guess(bits, error * (width / between))
@@ -185,5 +186,6 @@ def _next_pivots(bounds: Bounds, guess: Guess, evenly: jax.Array) -> Pivots:
     span = jnp.asarray(PIVOTS, dtype) << shift
     center = jnp.where(evenly, bounds.low + (width >> 1), guess.bits)
     highest = jnp.where(width > span + 1, bounds.high - 1 - span, bounds.low)
+    # Four sevenths of the span, about, so that the fourth pivot lies at the center.
     half = (span >> 1) + (span >> 4)
     return Pivots(jnp.clip(center - jnp.minimum(half, center), bounds.low, highest), shift)

@@ -72,7 +72,7 @@ def _with_first(
 def _with_first_in(
     lanes: jax.Array, scores: Sequence[jax.Array], bounds: Bounds, missing: TwoWordCount
 ) -> list[jax.Array]:
-    """The same where it's known in which lanes the equal numbers are, at most 128."""
+    """What `_with_first` returns, where at most 128 lanes are known to hold the equal numbers."""
     arrays = joined(scores)
     last = _positions_of(bounds.low, arrays, lanes)[missing.low - 1]
     lowest = lowest_kept(bounds, scores[0].dtype)
