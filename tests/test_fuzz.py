@@ -143,7 +143,10 @@ def check(drawn: Network, seed: int) -> None:
     for (name, dtype), found in zip(inputs, ours, strict=True):
         print(f"inputs: {name}, {dtype}")
         tolerance = 1e-12 if dtype == "float64" else 1e-5
-        assert_scores_close(without_power(*found), expected[name], tolerance)
+        # What is further below the largest score than the type's range may come out as 0.
+        largest = max(np.asarray(leaf).max() for leaf in jax.tree.leaves(expected[name]))
+        floor = float(np.finfo(dtype).tiny) * largest
+        assert_scores_close(without_power(*found), expected[name], tolerance, floor=floor)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -162,7 +165,6 @@ NOT_DRAWN = frozenset(
 )
 
 
-@jax.enable_x64(True)
 @jax.enable_x64(True)
 def test_all_operations_are_drawn() -> None:
     from synflow_jax.homogeneous.rules import RULES
