@@ -90,6 +90,11 @@ COEFFICIENTS: dict[str, tuple[str, Callable[..., jax.Array]]] = {
     "sliced": ("rio", lambda w: w[0]),
     "picked": ("io", lambda w: w.take(jnp.array([0, 0]), axis=1, mode="clip")),
     "larger": ("io io", lambda w, v: jnp.maximum(w, 1.5 * v)),
+    "smaller": ("io io", lambda w, v: jnp.minimum(w, 1.5 * v)),
+    "minus negative": ("io io", lambda w, v: w - -v),
+    "power": ("io io", lambda w, v: w**3 + jnp.square(v)),
+    "times root": ("io", lambda w: w * jnp.sqrt(like(w, 4))),
+    "held back": ("io io", lambda w, v: jnp.add(*lax.optimization_barrier((w, v)))),
     "cumulative": ("io", lambda w: jnp.cumsum(w, axis=1)),
     "masked": ("io", lambda w: jnp.where(jnp.arange(w.shape[1])[None] > 0, w, 0.5)),
     "tied": ("io", lambda w: w @ (w.T @ w)),
@@ -206,4 +211,13 @@ OPERATIONS: dict[str, Operation] = {
     "chosen param": chosen_param,
     **PLACES,
     **CALLS,
+}
+# Those that leave equal slices held once, or may.
+HOLDING_ONCE = {
+    name: OPERATIONS[name]
+    for name in (
+        *WINDOWS,
+        *("bias", "constant bias", "scale", "times constant", "times number", "divided by number"),
+        *("relu", "positive part", "unchanged", "barrier", "maximum"),
+    )
 }
