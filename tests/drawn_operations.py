@@ -173,6 +173,12 @@ def plain(*fns: Callable[[jax.Array], jax.Array]) -> Operation:
     return lambda draw, shape: fixed(draw.one_of(fns))
 
 
+def unchanged(x: jax.Array) -> jax.Array:
+    """All that leaves what is nonnegative as it is."""
+    x = checkpoint_name(lax.reduce_precision(jnp.abs(x), 11, 52), "kept")
+    return jnp.copy(lax.pow(lax.integer_pow(x, 1), like(x, 1)))
+
+
 _with = functools.partial
 OPERATIONS: dict[str, Operation] = {
     **WINDOWS,
@@ -197,14 +203,7 @@ OPERATIONS: dict[str, Operation] = {
         lambda x: jnp.maximum(x, jnp.zeros_like(x)),
         lambda x: jnp.maximum(like(x, np.zeros(x.shape)), x),
     ),
-    "unchanged": plain(
-        jnp.abs,
-        lambda x: lax.reduce_precision(x, 11, 52),
-        lambda x: checkpoint_name(x, "kept"),
-        lambda x: x**1,
-        lambda x: lax.pow(x, like(x, 1)),
-        jnp.copy,
-    ),
+    "unchanged": plain(unchanged),
     "maximum": _with(larger_of_two, fn=jnp.maximum),
     "minimum": _with(larger_of_two, fn=jnp.minimum),
     "chosen": chosen,
