@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.arguments import shown
+from synflow_jax.checks import shown
 from synflow_jax.types import ApplyFn, Params
 
 if TYPE_CHECKING:

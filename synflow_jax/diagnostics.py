@@ -7,8 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.checks import check_mask, check_names, check_scalars, check_values
-from synflow_jax.paths import named_leaves
+from synflow_jax.checks import check_mask, check_names, check_scalars, check_values, named_leaves
 from synflow_jax.types import Mask, Params
 
 

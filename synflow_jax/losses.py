@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from synflow_jax.arguments import check_number, check_params_fn, shown
-from synflow_jax.checks import called, check_float_output
+from synflow_jax.checks import called, check_float_output, check_number, check_params_fn, shown
 from synflow_jax.types import ApplyFn, LossFn, Params, Scores
 
 

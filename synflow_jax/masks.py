@@ -7,9 +7,14 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.sharding import NamedSharding
 
-from synflow_jax.arguments import check_callable
-from synflow_jax.checks import check_mask, check_names, check_params
-from synflow_jax.paths import leaf_name, named_leaves
+from synflow_jax.checks import (
+    check_callable,
+    check_mask,
+    check_names,
+    check_params,
+    leaf_name,
+    named_leaves,
+)
 from synflow_jax.types import Mask, Params, Prunable
 
 

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from synflow_jax.arguments import check_instance, shown
-from synflow_jax.checks import check_mask, check_structure
+from synflow_jax.checks import check_instance, check_mask, check_structure, shown
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import Mask, Params
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import jax
 
-from synflow_jax.arguments import check_key, check_score_fn
-from synflow_jax.checks import check_batch, check_params, check_values
+from synflow_jax.checks import check_batch, check_key, check_params, check_score_fn, check_values
 from synflow_jax.masks import is_kernel
 from synflow_jax.rounds import compiled_rounds, start_mask
 from synflow_jax.schedules import exponential, round_counts

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.checks import check_mask, check_scalars, check_values
+from synflow_jax.checks import check_mask, check_scalars, check_values, named_leaves
 from synflow_jax.counting import count, largest
 from synflow_jax.homogeneous import registrations
 from synflow_jax.masks import full_mask, prunable_leaves
-from synflow_jax.paths import named_leaves
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import (
     History,

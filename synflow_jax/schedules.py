@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from synflow_jax.arguments import (
+from synflow_jax.checks import (
     check_callable,
     check_compression,
+    check_mask,
     check_rounds,
     check_selection,
+    check_values,
 )
-from synflow_jax.checks import check_mask, check_values
 from synflow_jax.counting import count
 from synflow_jax.types import Mask, Schedule, Selection
 

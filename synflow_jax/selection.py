@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from synflow_jax.arguments import check_whole, shown
+from synflow_jax.checks import check_whole, shown
 from synflow_jax.counting import (
     LANES,
     MOST,

@@ -7,27 +7,20 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from synflow_jax.arguments import (
+from synflow_jax.checks import (
+    check_batch,
     check_compressions,
     check_instance,
     check_keys,
+    check_params,
     check_rounds,
     check_score_fn,
+    check_values,
     check_whole,
+    named_leaves,
 )
-from synflow_jax.checks import check_batch, check_params, check_values
 from synflow_jax.homogeneous import registrations
 from synflow_jax.masks import is_kernel
-from synflow_jax.members import (
-    Spread,
-    good_chunk,
-    in_chunks,
-    on_devices,
-    shared,
-    split,
-    spread_of,
-)
-from synflow_jax.paths import named_leaves
 from synflow_jax.rounds import (
     check_history,
     check_zero_scores,
@@ -39,6 +32,15 @@ from synflow_jax.rounds import (
 )
 from synflow_jax.schedules import exponential, round_counts
 from synflow_jax.selection import global_top_k
+from synflow_jax.spread import (
+    Spread,
+    good_chunk,
+    in_chunks,
+    on_devices,
+    shared,
+    split,
+    spread_of,
+)
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
 from synflow_jax.wide import Wide
 

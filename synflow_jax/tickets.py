@@ -7,16 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from synflow_jax.arguments import (
+from synflow_jax.checks import (
+    check_batch,
     check_instance,
     check_key,
+    check_params,
     check_params_fn,
     check_rounds,
     check_score_fn,
+    check_structure,
+    check_values,
+    named_leaves,
 )
-from synflow_jax.checks import check_batch, check_params, check_structure, check_values
 from synflow_jax.masks import apply_mask, is_kernel
-from synflow_jax.paths import named_leaves
 from synflow_jax.rounds import compiled_rounds, start_mask
 from synflow_jax.schedules import exponential, round_counts
 from synflow_jax.scores import magnitude

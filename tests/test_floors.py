@@ -1,6 +1,7 @@
 """The floors of the house: imports go downward only, and the core needs no Flax."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,9 @@ PACKAGE = ROOT / "synflow_jax"
 FLOORS = [
     {
         "types",
-        "paths",
-        "arguments",
         "checks",
         "schedules",
-        "members",
+        "spread",
         "keys",
         "counting",
         "wide",
@@ -30,6 +29,7 @@ FLOORS = [
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
+PACKAGES = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 OUTSIDE = [path for name in ("experiments", "benchmarks") for path in (ROOT / name).rglob("*.py")]
 
 
@@ -56,6 +56,32 @@ def test_imports_go_down(path: Path) -> None:
         assert name.startswith("synflow_jax."), f"{own} imports {name}"
         other = name.split(".")[1]
         assert other == own or FLOOR_OF[other] <= FLOOR_OF[own], f"{own} imports {other}"
+
+
+def module(path: Path) -> str:
+    """The name of the module in a file of the package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_circles() -> None:
+    """No module needs itself, by late imports either, and types alone aside."""
+    modules = {module(path) for path in FILES}
+    needs = {}
+    for path in FILES:
+        names = {name if name in modules else name.rpartition(".")[0] for name in imported(path)}
+        # A package's door imports its rooms; what a room imports from its door would be a circle.
+        needs[module(path)] = names & modules
+    order = list(graphlib.TopologicalSorter(needs).static_order())
+    assert len(order) == len(modules) > 40
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_entered_by_its_door(package: str) -> None:
+    rooms = {module(path) for path in (PACKAGE / package).glob("*.py")} - {f"synflow_jax.{package}"}
+    for path in [path for path in FILES if part(path) != package] + OUTSIDE:
+        inside = {name for name in imported(path) for room in rooms if name.startswith(f"{room}.")}
+        assert not inside, f"{path} imports {inside}"
 
 
 def test_no_private_jax() -> None:

@@ -18,11 +18,11 @@ from jax import lax
 from safetensors.numpy import save_file
 
 import synflow_jax as sf
+from synflow_jax.checks import named_leaves
 from synflow_jax.models import resnet
 from synflow_jax.models.layers import KAIMING_FAN_IN
 from synflow_jax.models.plans import PLANS
 from synflow_jax.models.vgg import mean_pool
-from synflow_jax.paths import named_leaves
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from synflow_jax.arguments import check_bool, check_callable, check_instance, check_rounds, shown
+from synflow_jax.checks import check_bool, check_callable, check_instance, check_rounds, shown
 from synflow_jax.models.layers import Activation
 from synflow_jax.models.plans import PLANS
 from synflow_jax.models.resnet import ResNet

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.arguments import check_key
+from synflow_jax.checks import check_key
 from synflow_jax.types import Mask, Params, ScoreFn, Scores
 
 

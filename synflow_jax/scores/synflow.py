@@ -7,8 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from synflow_jax.arguments import check_bool, check_params_fn
-from synflow_jax.checks import called, check_alive, check_float_output, check_params
+from synflow_jax.checks import (
+    called,
+    check_alive,
+    check_bool,
+    check_float_output,
+    check_params,
+    check_params_fn,
+)
 from synflow_jax.homogeneous import Scaled, linear_outputs, sum_of_all, widened
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from synflow_jax.arguments import is_module, shown
-from synflow_jax.paths import named_leaves
+from synflow_jax.checks.arguments import is_module, shown
+from synflow_jax.checks.paths import named_leaves
 from synflow_jax.types import Mask, Params
 
 ON_HOST = (
