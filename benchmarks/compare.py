@@ -1,7 +1,7 @@
 """Measures another checkout's library against this one's, call by call in turns.
 
 Each version has a process of its own that waits while the other is timed. Prints a Markdown table
-of medians; "new over old" is of the pairs of neighboring calls. Run it on an idle machine.
+of medians; "new over old" compares the times of neighboring calls. Run it on an idle machine.
 """
 
 from collections.abc import Sequence

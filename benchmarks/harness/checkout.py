@@ -18,24 +18,21 @@ def calls_of(checkout: Path, name: str, *, quick: bool) -> Iterator[Callable[[],
     """A case's call in a process that imports ``checkout``'s library; it waits while it isn't run.
 
     Raises:
-        RuntimeError: the process ended, as its error output says.
+        RuntimeError: the process ended, for a reason that it printed.
     """
     command = [sys.executable, "-m", __name__, str(checkout), name, "QUICK" if quick else "FULL"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=HERE, stdin=pipe, stdout=pipe, text=True) as process:
         asked, answers = process.stdin, process.stdout
-        assert asked and answers  # noqa: PT018
+        if asked is None or answers is None:
+            raise RuntimeError("there are no pipes")
 
         def call() -> None:
-            asked.write("call\n")
-            asked.flush()
+            print("call", file=asked, flush=True)
             if answers.readline() != "done\n":
-                raise RuntimeError(f"{checkout} doesn't answer")
+                raise RuntimeError(f"the process of {checkout} ended")
 
-        try:
-            yield call
-        finally:
-            asked.close()
+        yield call
 
 
 def main(checkout: str, name: str, size: str) -> None:

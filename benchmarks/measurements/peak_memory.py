@@ -22,17 +22,11 @@ def beyond_inputs(
     found = in_fresh_process(both_measurements, *network, rounds)
     weights = found.pop("weights")
     what = f"Peak memory a weight beyond the inputs, {network.name}"
+    sizes = {of: figure([size / weights], "bytes") for of, size in found.items()}
     details = {"weights": f"{weights:,}"}
     return [
-        Row(
-            case,
-            f"{what}, by the {of}",
-            {of: figure([size / weights], "bytes")},
-            of,
-            reach,
-            details,
-        )
-        for of, size in found.items()
+        Row(case, f"{what}, by the {of}", {of: size}, of, reach, details)
+        for of, size in sizes.items()
     ]
 
 

@@ -11,7 +11,7 @@ import synflow_jax as sf
 
 
 class Network(NamedTuple):
-    """Which network: its name in `sf.models`, number of classes, and an image's height and width."""
+    """Which network: its name in `sf.models`, number of classes, an image's height and width."""
 
     name: str
     classes: int
@@ -26,6 +26,7 @@ class Network(NamedTuple):
 SMALL = Network("default/conv", 10, 32)
 VGG11 = Network("lottery/vgg11-bn", 10, 32)
 VGG16 = Network("lottery/vgg16-bn", 100, 32)
+VGG16_CIFAR10 = VGG16._replace(classes=10)
 VGG19 = Network("imagenet/vgg19", 1000, 224)
 RESNET18 = Network("tinyimagenet/resnet18", 200, 64)
 RESNET20 = Network("lottery/resnet20", 10, 32)

@@ -21,11 +21,12 @@ from benchmarks.networks.zoo import (
     SMALL,
     VGG11,
     VGG16,
+    VGG16_CIFAR10,
     VGG19,
 )
 from benchmarks.suites import prunings
 
-BYTES, STEP = Reach(16), Reach(1.02)
+BYTES, DATA, STEP = Reach(16), at_least(1.5), Reach(1.02)
 
 
 def against_torch(pruning_of: Mapping[str, Pruning]) -> dict[str, tuple[Part, ...]]:
@@ -70,24 +71,14 @@ FULL: Mapping[str, tuple[Part, ...]] = {
         ),
     ),
     "snip": (
-        partial(
-            data_scores.against_torch, method=SNIP, network=VGG16, count=1000, reach=at_least(1.5)
-        ),
+        partial(data_scores.against_torch, method=SNIP, network=VGG16, count=1000, reach=DATA),
     ),
     "grasp": (
-        partial(
-            data_scores.against_torch, method=GRASP, network=VGG16, count=1000, reach=at_least(1.5)
-        ),
+        partial(data_scores.against_torch, method=GRASP, network=VGG16, count=1000, reach=DATA),
     ),
     "training": (
         partial(against_bare_optimizer, network=RESNET20, batch=128, steps=3, reach=STEP),
-        partial(
-            against_bare_optimizer,
-            network=VGG16._replace(classes=10),
-            batch=128,
-            steps=3,
-            reach=STEP,
-        ),
+        partial(against_bare_optimizer, network=VGG16_CIFAR10, batch=128, steps=3, reach=STEP),
     ),
 }
 """Everything."""

@@ -7,7 +7,7 @@ from benchmarks.harness.table import Part, Reach
 from benchmarks.measurements.rounds import Pruning, alone
 from benchmarks.measurements.selection import against_partition
 from benchmarks.measurements.training import against_bare_optimizer
-from benchmarks.networks.zoo import RESNET20, RESNET50, SMALL, VGG16, VGG19
+from benchmarks.networks.zoo import RESNET20, RESNET50, SMALL, VGG16, VGG16_CIFAR10, VGG19
 
 VGG16_ROUNDS = Pruning("VGG-16-BN / CIFAR-100", VGG16, 100, reach=Reach(60))
 RESNET50_ROUNDS = Pruning("ResNet-50 / ImageNet", RESNET50, 100, reach=Reach(200))
@@ -18,7 +18,7 @@ FULL: Mapping[str, tuple[Part, ...]] = {
     "kth": (partial(against_partition, network=VGG19, reach=Reach(2)),),
     "training": tuple(
         partial(against_bare_optimizer, network=network, batch=128, steps=20, scan=scan)
-        for network in (RESNET20, VGG16._replace(classes=10))
+        for network in (RESNET20, VGG16_CIFAR10)
         for scan in (False, True)
     ),
 }
