@@ -1,17 +1,19 @@
 """``apply_fn`` and ``params`` of a Flax model in inference mode. Importing this imports no Flax."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
+from synflow_jax.arguments import shown
 from synflow_jax.types import ApplyFn, Params
 
 if TYPE_CHECKING:
     from flax import linen, nnx
 
 
-def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
+def from_nnx(model: "nnx.Module", **call_options: Any) -> tuple[ApplyFn, Params]:
     """``apply_fn(params, inputs)`` and ``params`` of a Flax NNX model.
 
     BatchNorm uses its running statistics and dropout is off, in a view of the model; the model
@@ -20,6 +22,8 @@ def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
 
     Args:
         model: a Flax NNX module.
+        **call_options: keyword arguments for the model's ``__call__`` that put it in inference
+            mode, such as ``train=False``.
 
     Returns:
         The function, and an ``nnx.State`` of the model's ``nnx.Param``.
@@ -45,7 +49,7 @@ def from_nnx(model: "nnx.Module") -> tuple[ApplyFn, Params]:
     params, state = jax.tree.map(jnp.copy, shared)
 
     def apply_fn(params: Params, inputs: Any) -> Any:
-        return nnx.merge(graph, params, state, copy=True)(inputs)
+        return nnx.merge(graph, params, state, copy=True)(inputs, **call_options)
 
     return apply_fn, params
 
@@ -58,16 +62,17 @@ def from_linen(
     Args:
         module: a Flax Linen module.
         variables: what ``module.init`` returned; collections other than ``params`` (running
-            statistics) are fixed as they are now.
+            statistics) are fixed as they are now. The module may write to them, but for
+            ``batch_stats``, which it doesn't write in inference mode; what it writes is left out.
         **call_options: keyword arguments for the module's ``__call__`` that put it in inference
-            mode, such as ``train=False``.
+            mode, such as ``train=False``, or for ``apply``, such as ``method`` and ``rngs``.
 
     Returns:
         The function, and ``variables["params"]``.
 
     Raises:
-        TypeError: not a Linen module.
-        ValueError: ``variables`` has no ``params``.
+        TypeError: not a Linen module, or variables aren't a dict.
+        ValueError: ``variables`` has no ``params``, or ``mutable`` is passed.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -82,14 +87,29 @@ def from_linen(
 
     if not isinstance(module, linen.Module):
         raise TypeError(f"from_linen takes a flax.linen.Module, got {type(module).__name__}")
+    if not isinstance(variables, Mapping):
+        raise TypeError(
+            "variables must be a dict with a 'params' collection, got "
+            f"variables={shown(variables)}; pass all that module.init returned"
+        )
+    if "mutable" in call_options:
+        raise ValueError(
+            f"mutable can't be passed, got mutable={call_options['mutable']!r}: apply_fn returns "
+            "the outputs alone; call module.apply yourself for what the module writes"
+        )
     if "params" not in variables:
         raise ValueError(
             f"variables must hold a 'params' collection, got {sorted(variables)}; "
             "pass all that module.init returned"
         )
-    state = {name: value for name, value in variables.items() if name != "params"}
+    others = {name: value for name, value in variables.items() if name != "params"}
+    state = jax.tree.map(jnp.copy, others)
+    written = [name for name in state if name != "batch_stats"]
 
     def apply_fn(params: Params, inputs: Any) -> Any:
-        return module.apply({"params": params, **state}, inputs, **call_options)
+        outputs, _ = module.apply(
+            {"params": params, **state}, inputs, mutable=written, **call_options
+        )
+        return outputs
 
     return apply_fn, variables["params"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.checks import check_mask, check_scalars
+from synflow_jax.checks import check_mask, check_names, check_scalars, check_values
 from synflow_jax.paths import named_leaves
 from synflow_jax.types import Mask, Params
 
@@ -69,8 +69,8 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
         params: a pytree of arrays.
 
     Raises:
-        ValueError: mask and params don't match; the leaf is named.
-        TypeError: a leaf of the mask isn't boolean.
+        ValueError: mask and params don't match, the leaf is named; or two leaves have one name.
+        TypeError: a leaf of the mask isn't boolean, or it's traced.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -80,8 +80,10 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
     dense/kernel  1x4       4     1     0.25
     total                   4     1     0.25
     """
+    check_values({"mask": mask}, "weights are counted on the host: call this outside")
     check_mask(mask, params)
     check_scalars(mask)
+    check_names(params)
     rows = []
     for (name, param), leaf in zip(named_leaves(params), jax.tree.leaves(mask), strict=True):
         if jnp.ndim(leaf) == 0:
@@ -102,8 +104,8 @@ def density(mask: Mask, params: Params) -> float:
         params: a pytree of arrays.
 
     Raises:
-        ValueError: mask and params don't match; the leaf is named.
-        TypeError: a leaf of the mask isn't boolean.
+        ValueError: mask and params don't match, the leaf is named; or two leaves have one name.
+        TypeError: a leaf of the mask isn't boolean, or it's traced.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

@@ -1,11 +1,14 @@
 """Losses for the scores that need data."""
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
+from synflow_jax.arguments import check_number, check_params_fn, shown
 from synflow_jax.checks import called, check_float_output
 from synflow_jax.types import ApplyFn, LossFn, Params, Scores
 
@@ -19,10 +22,12 @@ def cross_entropy(apply_fn: ApplyFn, temperature: float = 1.0) -> LossFn:
 
     Returns:
         ``loss_fn(params, batch) -> scalar`` for ``batch = (inputs, labels)``, integer labels of
-        shape ``(batch,)``.
+        shape ``(batch,)``. The loss is NaN if a label isn't one of the classes.
 
     Raises:
-        ValueError: temperature isn't positive.
+        ValueError: temperature isn't positive and finite; when called, labels of another shape.
+        TypeError: apply_fn isn't a function, temperature no number; when called, the batch isn't
+            a pair, logits aren't floating-point or labels no integers.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -30,15 +35,61 @@ def cross_entropy(apply_fn: ApplyFn, temperature: float = 1.0) -> LossFn:
     >>> loss_fn(jnp.zeros((3, 2)), (jnp.ones((4, 3)), jnp.array([0, 1, 1, 0])))
     Array(0.6931472, dtype=float32)
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got temperature={temperature}")
+    check_params_fn("apply_fn", apply_fn, "params, inputs", "what sf.from_nnx(model) returns first")
+    temperature = check_number("temperature", temperature, "a number such as 1.0")
+    if not 0 < temperature < math.inf:
+        raise ValueError(
+            f"temperature must be positive and finite, got temperature={temperature:g}"
+        )
 
     def loss_fn(params: Params, batch: tuple[jax.Array, jax.Array]) -> jax.Array:
-        inputs, labels = batch
-        logits = apply_fn(params, inputs) / temperature
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+        inputs, labels = _pair(batch)
+        logits = apply_fn(params, inputs)
+        _check_logits(logits)
+        _check_labels(labels, logits.shape)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits / temperature, labels)
+        # A negative label would be counted from the last class.
+        return jnp.mean(jnp.where(labels < 0, jnp.nan, losses))
 
     return loss_fn
+
+
+def _pair(batch: Any) -> tuple[Any, Any]:
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        several = isinstance(batch, tuple | list)
+        found = f"a {type(batch).__name__} of {len(batch)}" if several else shown(batch)
+        raise TypeError(f"batch must be a pair, got {found}; pass batch=(inputs, labels)")
+    return batch[0], batch[1]
+
+
+def _check_logits(logits: Any) -> None:
+    if not isinstance(logits, jax.Array | np.ndarray):
+        raise TypeError(
+            f"apply_fn must return an array of logits, got {shown(logits)}; return them alone"
+        )
+    check_float_output("apply_fn", logits)
+    if not logits.ndim:
+        raise ValueError("apply_fn must return logits of shape (batch, classes), got a scalar")
+
+
+def _check_labels(labels: Any, logits: tuple[int, ...]) -> None:
+    kind = getattr(labels, "dtype", None)
+    if kind is None or not jnp.issubdtype(kind, jnp.integer):
+        raise TypeError(
+            f"labels must be an array of integers of shape {logits[:-1]}, got {shown(labels)}; "
+            "pass one class for each input, as one_hot.argmax(-1) gives"
+        )
+    if labels.shape != logits[:-1]:
+        raise ValueError(
+            f"labels must have shape {logits[:-1]} for logits of shape {logits}, "
+            f"got {labels.shape}; pass one class for each input"
+        )
+
+
+def check_loss_fn(loss_fn: Any) -> None:
+    """``loss_fn`` is a function of params and batch."""
+    instead = "sf.cross_entropy(apply_fn) or your own"
+    check_params_fn("loss_fn", loss_fn, "params, batch", instead)
 
 
 def checked_loss(method: str, loss_fn: LossFn) -> LossFn:
@@ -51,6 +102,11 @@ def checked_loss(method: str, loss_fn: LossFn) -> LossFn:
                 "whatever loss_fn(params, batch) takes"
             )
         loss = called("loss_fn", loss_fn, params, batch)
+        if isinstance(loss, tuple | list | dict):
+            raise TypeError(
+                f"loss_fn must return only the scalar loss, got a {type(loss).__name__} of "
+                f"{len(loss)}; leave out what else it returns"
+            )
         check_float_output("loss_fn", loss)
         if jnp.shape(loss) != ():
             raise ValueError(

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.sharding import NamedSharding
 
-from synflow_jax.checks import check_mask
+from synflow_jax.arguments import check_callable
+from synflow_jax.checks import check_mask, check_names, check_params
 from synflow_jax.paths import leaf_name, named_leaves
 from synflow_jax.types import Mask, Params, Prunable
 
@@ -31,13 +32,19 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
     Leaves that lie on several devices have masks that lie there in the same way.
 
     Raises:
-        ValueError: nothing is prunable, or a parameter without dimensions is.
+        ValueError: nothing is prunable, a parameter without dimensions is, or two leaves have one
+            name and ``prunable`` could tell them apart by it alone.
+        TypeError: a leaf of params isn't floating-point, or ``prunable`` isn't a function.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> sf.full_mask({"kernel": jnp.zeros((1, 2)), "bias": jnp.zeros(2)})
     {'bias': Array(True, dtype=bool), 'kernel': Array([[ True,  True]], dtype=bool)}
     """
+    check_callable("prunable", prunable, "path, leaf", "sf.is_kernel or a function of a name")
+    check_params(params)
+    if prunable is not is_kernel:
+        check_names(params)
 
     def leaf_mask(path: Any, leaf: Any) -> jax.Array:
         name = leaf_name(path)

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from synflow_jax.checks import check_mask
+from synflow_jax.arguments import check_instance, shown
+from synflow_jax.checks import check_mask, check_structure
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import Mask, Params
 
@@ -42,8 +43,10 @@ def keep_params_sparse(
         requires ``params``, which must be finite where pruned.
 
     Raises:
-        ValueError: in ``init``, mask and params don't match; in ``update``, no params are passed.
-        TypeError: in ``init``, a leaf of the mask isn't boolean.
+        ValueError: in ``init``, mask and params don't match; in ``update``, no params are passed,
+            or updates or params that don't match the mask.
+        TypeError: ``inner`` is no transformation; in ``init``, a leaf of the mask isn't boolean;
+            in ``update``, the state is another.
 
     >>> import jax.numpy as jnp
     >>> import optax
@@ -55,6 +58,13 @@ def keep_params_sparse(
     >>> optax.apply_updates(params, updates)["kernel"][1]
     Array(0., dtype=float32)
     """
+    if isinstance(inner, type) or not all(
+        callable(getattr(inner, name, None)) for name in ("init", "update")
+    ):
+        raise TypeError(
+            f"inner must be an optax transformation, got inner={shown(inner)}; pass "
+            "keep_params_sparse(optax.adam(1e-3), mask)"
+        )
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Params) -> SparseState:
@@ -71,6 +81,10 @@ def keep_params_sparse(
                 "keep_params_sparse needs the params to set pruned weights to zero; "
                 "call update(grads, state, params)"
             )
+        check_instance("state", state, SparseState, "what init returned: update(grads, state, ...)")
+        check_structure("updates", updates, state.mask, "mask")
+        check_structure("params", params, state.mask, "mask")
+        check_mask(state.mask, updates, "updates")
         updates, inner_state = inner.update(
             apply_mask(state.mask, updates), state.inner, apply_mask(state.mask, params), **extra
         )

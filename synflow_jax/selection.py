@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
+from synflow_jax.arguments import check_whole, shown
 from synflow_jax.counting import (
     LANES,
     MOST,
@@ -89,19 +91,28 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | Wide | int) -> list[jax.Ar
 
     Args:
         scores: floating-point arrays of any shapes and shardings, ranked together; fewer than
-            2**31 each. Zeros of both signs are equal; a NaN's rank is undefined.
+            2**31 each. Zeros of both signs are equal; a NaN's rank is undefined; subnormal numbers
+            may count as 0, as they do on CPU.
         k: how many to keep, between 0 and the number of scores; int32, or `Wide` beyond.
+            Only what's known when tracing is checked.
 
     Returns:
         One boolean array for each array of scores; exactly ``k`` elements are ``True``, or as many
         as aren't -inf. Of equal scores the first are kept: earlier arrays first, then row by row.
+
+    Raises:
+        ValueError: k is known and out of range.
+        TypeError: scores aren't floating-point, or k isn't an integer.
 
     >>> import jax.numpy as jnp
     >>> from synflow_jax.selection import top_k
     >>> top_k([jnp.array([3.0, -1.0]), jnp.array([[2.0, 3.0]])], 2)
     [Array([ True, False], dtype=bool), Array([[False,  True]], dtype=bool)]
     """
-    if not any(leaf.size for leaf in scores):
+    _check_scores(scores)
+    size = sum(leaf.size for leaf in scores)
+    _check_k(k, 0, size)
+    if not size:
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     scores, k = _alike(scores), _wide(k)
     bounds, few = _kth_largest(_joined(scores), k)
@@ -123,22 +134,47 @@ def kth_highest(scores: Scores, k: jax.Array | Wide | int) -> jax.Array:
     """The ``k``-th highest of all ``scores``, a scalar: exact, and without sorting them.
 
     Args:
-        scores: a pytree of floating-point arrays, ranked together, as for `top_k`.
+        scores: a pytree of floating-point arrays, ranked together, as for `top_k`: subnormal
+            numbers may count as 0.
         k: which one, between 1 and the number of scores; int32, or `Wide` beyond.
 
     Raises:
-        ValueError: k is a Python integer and there is no k-th score.
+        ValueError: k is known and there is no k-th score, or there are no scores.
+        TypeError: scores aren't floating-point, or k isn't an integer.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> sf.kth_highest({"a": jnp.array([3.0, -1.0]), "b": jnp.array([[2.0, 5.0]])}, 3)
     Array(2., dtype=float32)
     """
+    _check_scores(jax.tree.leaves(scores))
     leaves = _alike(jax.tree.leaves(scores))
     size = sum(leaf.size for leaf in leaves)
-    if isinstance(k, int) and not 1 <= k <= size:
-        raise ValueError(f"k must be between 1 and the number of scores, {size:,}; got k={k}")
+    if not size:
+        raise ValueError("scores is empty: there is no highest; pass arrays with elements")
+    _check_k(k, 1, size)
     return from_key(_kth_largest(_joined(leaves), _wide(k), exactly=True)[0].low)
+
+
+def _check_scores(scores: Sequence[jax.Array]) -> None:
+    for leaf in scores:
+        if not hasattr(leaf, "dtype") or not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise TypeError(
+                f"scores must be floating-point arrays, got {shown(leaf)}; integers would be "
+                "rounded, cast those that a float holds exactly"
+            )
+
+
+def _check_k(k: jax.Array | Wide | int, least: int, size: int) -> None:
+    if isinstance(k, Wide):
+        return
+    if isinstance(k, Tracer):
+        if k.shape or not jnp.issubdtype(k.dtype, jnp.integer):
+            raise TypeError(f"k must be an integer, got k={shown(k)}; pass int32 of shape ()")
+    elif not least <= (count := check_whole("k", k)) <= size:
+        raise ValueError(
+            f"k must be between {least} and the number of scores, {size:,}; got k={count}"
+        )
 
 
 def _alike(scores: Sequence[jax.Array]) -> list[jax.Array]:

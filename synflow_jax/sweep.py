@@ -7,7 +7,16 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from synflow_jax.checks import check_params, check_rounds
+from synflow_jax.arguments import (
+    check_compressions,
+    check_instance,
+    check_keys,
+    check_rounds,
+    check_score_fn,
+    check_whole,
+)
+from synflow_jax.checks import check_batch, check_params, check_values
+from synflow_jax.homogeneous import registrations
 from synflow_jax.masks import is_kernel
 from synflow_jax.members import (
     Spread,
@@ -19,16 +28,16 @@ from synflow_jax.members import (
     spread_of,
 )
 from synflow_jax.paths import named_leaves
-from synflow_jax.prune import (
-    check_finite,
-    check_kept,
+from synflow_jax.rounds import (
+    check_history,
+    check_zero_scores,
+    is_cut_by_position,
     on_device,
     prune_rounds,
-    round_counts,
     start_mask,
     with_totals,
 )
-from synflow_jax.schedules import exponential
+from synflow_jax.schedules import exponential, round_counts
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
 from synflow_jax.wide import Wide
@@ -96,7 +105,8 @@ def sweep(
     Raises:
         ValueError: as in `prune`; no members; lengths of compressions, keys and stacked params
             that differ; or chunk below 1.
-        TypeError: as in `prune`.
+        TypeError: as in `prune`; compressions that aren't a sequence, keys that aren't keys, or
+            a mesh that isn't one.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -110,29 +120,45 @@ def sweep(
     >>> histories.kept[:, -1]
     Array([4, 2], dtype=int32)
     """
-    members = len(compressions)
-    if not members:
-        raise ValueError("compressions is empty; pass one for each member of the sweep")
-    if keys is not None and len(keys) != members:
-        raise ValueError(f"got {len(keys)} keys for {members} compressions; pass one for each")
+    check_score_fn(score_fn)
+    members = check_compressions(compressions)
+    check_values({"params": params, "compressions": compressions, "batch": batch, "keys": keys})
+    check_keys(keys, members)
     check_params(params)
+    check_batch(batch)
+    if mesh is not None:
+        check_instance("mesh", mesh, Mesh, "one from jax.make_mesh")
+    chunk = None if chunk is None else check_rounds(chunk, "chunk")
     member = params if params_axis is None else _member_shapes(params, params_axis, members)
     start = start_mask(member, mask, prunable)
     counts = np.stack([round_counts(start, c, rounds, schedule, select) for c in compressions])
     own = params_axis is not None
     common = _Shared(None if own else params, start, batch)
     each = _Each(params if own else None, on_device(counts), keys)
-    chunk = good_chunk(member, batch) if chunk is None else check_rounds(chunk, "chunk")
+    chunk = chunk or good_chunk(member, batch)
     spread = spread_of(mesh, (each, compressions))
     if spread:
         common, each = shared(common, spread), split(each, members, spread)
     masks, histories = _compiled(
-        score_fn, common, each, select=select, chunk=min(chunk, members), spread=spread
+        score_fn,
+        common,
+        each,
+        select=select,
+        chunk=min(chunk, members),
+        spread=spread,
+        registered=registrations(),
     )
     if spread and members % spread.parts:
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
-    check_finite(histories, start)
-    check_kept(histories, counts)
+    check_history(histories, start, counts, "round {}")
+    for i in range(members):
+        own_params, mask, history, key = jax.tree.map(
+            lambda leaf, i=i: leaf[i], (params if own else None, masks, histories, keys)
+        )
+        if is_cut_by_position(history):
+            of_member = own_params if own else params
+            where = f"round 1 of sweep member {i}"
+            check_zero_scores(score_fn, of_member, start, mask, batch=batch, key=key, where=where)
     return masks, with_totals(histories, counts)
 
 
@@ -144,7 +170,10 @@ def _sweep(
     select: Selection,
     chunk: int,
     spread: Spread | None,
+    registered: int,
 ) -> tuple[Mask, History]:
+    del registered
+
     def prune_all(common: _Shared, each: _Each) -> tuple[Mask, History]:
         def one(own: _Each) -> tuple[Mask, History]:
             params = common.params if own.params is None else own.params
@@ -163,11 +192,11 @@ def _sweep(
     return (prune_all if spread is None else on_devices(prune_all, spread))(common, each)
 
 
-_compiled = jax.jit(_sweep, static_argnames=("score_fn", "select", "chunk", "spread"))
+_compiled = jax.jit(_sweep, static_argnames=("score_fn", "select", "chunk", "spread", "registered"))
 
 
 def _member_shapes(params: Params, params_axis: int, members: int) -> Params:
-    if params_axis != 0:
+    if check_whole("params_axis", params_axis) != 0:
         raise ValueError(f"params_axis must be None or 0, got params_axis={params_axis}")
     for name, leaf in named_leaves(params):
         if leaf.shape[:1] != (members,):

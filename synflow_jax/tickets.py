@@ -7,11 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from synflow_jax.checks import check_params, check_rounds
+from synflow_jax.arguments import (
+    check_instance,
+    check_key,
+    check_params_fn,
+    check_rounds,
+    check_score_fn,
+)
+from synflow_jax.checks import check_batch, check_params, check_structure, check_values
 from synflow_jax.masks import apply_mask, is_kernel
 from synflow_jax.paths import named_leaves
-from synflow_jax.prune import check_finite, check_kept, prune_rounds, round_counts, start_mask
-from synflow_jax.schedules import exponential
+from synflow_jax.rounds import compiled_rounds, start_mask
+from synflow_jax.schedules import exponential, round_counts
 from synflow_jax.scores import magnitude
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
@@ -95,7 +102,7 @@ def tickets(
         ValueError: here, compression or levels out of range, nothing prunable, or trees that
             don't match; while iterating, ``train_fn`` returns another structure or shape, or
             scores aren't finite.
-        TypeError: as in `prune`.
+        TypeError: as in `prune`; ``train_fn`` isn't a function, ``resume`` no ticket.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -107,7 +114,12 @@ def tickets(
     1 [2] [[0.0, 0.0], [0.30000001192092896, 0.20000000298023224]]
     2 [1] [[0.0, 0.0], [0.30000001192092896, 0.0]]
     """
+    check_params_fn("train_fn", train_fn, "params, mask, key", "a function that returns params")
+    check_score_fn(score_fn)
+    check_values({"params": params, "compression": compression, "batch": batch, "key": key})
     check_params(params)
+    check_batch(batch)
+    check_key(key)
     levels = check_rounds(levels, "levels")
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, levels, schedule, select)
@@ -115,24 +127,27 @@ def tickets(
     _check_like("rewind_to", rewind_to, params)
     first, done = params, 0
     if resume is not None:
+        check_instance("resume", resume, Ticket, "the last ticket, or None to begin")
         first, done, start = rewind_to, resume.level, _resumed_mask(resume, params, counts)
 
     def level(index: int, mask: Mask, params: Params) -> Ticket:
         train_key, score_key = (None, None) if key is None else _keys(key, index)
-        trained = train_fn(params, mask, train_key)
+        # A copy, so that training may donate it and the ticket's own stays.
+        trained = train_fn(jax.tree.map(jnp.copy, params), mask, train_key)
         _check_like("train_fn's result", trained, params)
-        count = counts[index : index + 1]
-        mask, history = _compiled(
-            score_fn, trained, mask, count, batch=batch, key=score_key, select=select
+        mask, history = compiled_rounds(
+            score_fn,
+            trained,
+            mask,
+            counts[index : index + 1],
+            batch=batch,
+            key=score_key,
+            select=select,
+            where=f"level {index + 1}",
         )
-        check_finite(history, mask)
-        check_kept(history, count)
         return Ticket(index + 1, mask, apply_mask(mask, rewind_to), trained, history)
 
     return _levels(level, start, apply_mask(start, first), range(done, levels))
-
-
-_compiled = jax.jit(prune_rounds, static_argnames=("score_fn", "select"))
 
 
 def _levels(
@@ -151,7 +166,7 @@ def _keys(key: jax.Array, index: int) -> tuple[jax.Array, jax.Array]:
 
 def _resumed_mask(resume: Ticket, params: Params, counts: np.ndarray) -> Mask:
     """The ticket's mask, if it keeps what these counts say after its level."""
-    if not 1 <= resume.level <= len(counts):
+    if not 1 <= check_rounds(resume.level, "resume.level") <= len(counts):
         raise ValueError(
             f"resume must be a ticket of level 1 to levels={len(counts)}, "
             f"got resume.level={resume.level}"
@@ -170,12 +185,9 @@ def _resumed_mask(resume: Ticket, params: Params, counts: np.ndarray) -> Mask:
 
 def _check_like(name: str, tree: Params, params: Params) -> None:
     """``tree`` has the structure, shapes and dtypes of ``params``."""
-    if jax.tree.structure(tree) != jax.tree.structure(params):
-        raise ValueError(
-            f"{name} must have the structure of params, got "
-            f"{jax.tree.structure(tree)} for {jax.tree.structure(params)}"
-        )
-    check_params(tree)
+    check_structure(name, tree, params, "params")
+    check_values({name: tree})
+    check_params(tree, name)
     for (path, leaf), param in zip(named_leaves(tree), jax.tree.leaves(params), strict=True):
         if (leaf.shape, leaf.dtype) != (param.shape, param.dtype):
             raise ValueError(

@@ -1,6 +1,7 @@
 """The types that the library's parts hand to each other."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +34,21 @@ ScoreFn = Callable[[Params, Mask, Any, jax.Array | None], Scores]
 """``score_fn(params, mask, batch, key) -> scores`` of the weights kept by ``mask``; pure."""
 
 
+@dataclass(frozen=True, eq=False)
+class PathScores:
+    """A score function whose scores are 0 only where no path of weights passes, but for rounding.
+
+    Attributes:
+        score_fn: the `ScoreFn` itself.
+    """
+
+    score_fn: ScoreFn
+
+    def __call__(self, params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+        """The scores."""
+        return self.score_fn(params, mask, batch, key)
+
+
 class Selection(NamedTuple):
     """A rule that says which scores a round keeps, as two functions.
 
@@ -57,8 +73,11 @@ class History(NamedTuple):
             int32 of shape ``(rounds, layers)``.
         finite: whether all scores of a layer's remaining weights were finite, boolean of shape
             ``(rounds, layers)``. `prune` raises where they weren't; its pure core records it.
+        positive: whether a score of a layer's remaining weights was above 0, boolean of shape
+            ``(rounds, layers)``.
     """
 
     kept: jax.Array
     kept_by_layer: jax.Array
     finite: jax.Array
+    positive: jax.Array

@@ -94,6 +94,53 @@ def test_the_two_flax_interfaces_agree() -> None:
     )
 
 
+class Counting(linen.Module):
+    """Counts its calls, keeps what it saw, and has running statistics."""
+
+    @linen.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        calls = self.variable("counter", "calls", lambda: jnp.zeros((), jnp.int32))
+        calls.value += 1
+        x = linen.Dense(4)(x)
+        self.sow("intermediates", "hidden", x)
+        return linen.BatchNorm(use_running_average=True)(x)
+
+
+def test_linen_state_that_is_written_is_left_out() -> None:
+    module, x = Counting(), jnp.ones((1, 3))
+    variables = module.init(jax.random.key(0), x)
+    apply_fn, params = sf.from_linen(module, variables)
+    expected, _ = module.apply(variables, x, mutable=["counter"])
+    np.testing.assert_array_equal(apply_fn(params, x), expected)
+    wide = 3 * 4 * 2.0 + 0  # R of weights 2 on ones, without the counter
+    twos = jax.tree.map(lambda leaf: jnp.full_like(leaf, 2.0 * (leaf.ndim == 2)), params)
+    twos["BatchNorm_0"]["scale"] = jnp.ones(4)
+    np.testing.assert_allclose(2 ** sf.flow(apply_fn, twos, x).log2, wide, rtol=1e-4)
+
+
+def test_linen_variables_are_those_of_now() -> None:
+    module, x = Counting(), jnp.ones((1, 3))
+    variables = module.init(jax.random.key(0), x)
+    variables["batch_stats"]["BatchNorm_0"]["var"] = var = np.ones(4, np.float32)
+    apply_fn, params = sf.from_linen(module, variables)
+    before = apply_fn(params, x)
+    var[:] = 100.0
+    variables["batch_stats"]["BatchNorm_0"]["mean"] = jnp.full(4, 100.0)
+    np.testing.assert_array_equal(apply_fn(params, x), before)
+
+
+def test_nnx_takes_options_for_the_call() -> None:
+    class Optional(nnx.Module):
+        def __init__(self) -> None:
+            self.norm = nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+
+        def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+            return 2 * self.norm(x, use_running_average=not train)
+
+    apply_fn, params = sf.from_nnx(Optional(), train=False)
+    np.testing.assert_allclose(apply_fn(params, jnp.ones((1, 3))), 2.0, rtol=1e-4)
+
+
 def test_refused() -> None:
     with pytest.raises(TypeError, match=r"flax\.nnx\.Module, got Dense"):
         sf.from_nnx(linen.Dense(3))  # pyright: ignore[reportArgumentType]

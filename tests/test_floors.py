@@ -13,6 +13,7 @@ FLOORS = [
     {
         "types",
         "paths",
+        "arguments",
         "checks",
         "schedules",
         "members",
@@ -20,17 +21,11 @@ FLOORS = [
         "counting",
         "wide",
         "selection",
-        "repeats",
-        "windows",
-        "scaled",
-        "convolution",
-        "equations",
-        "linear_rules",
         "homogeneous",
     },
     {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models"},
-    {"prune"},
-    {"sweep", "tickets"},
+    {"rounds"},
+    {"prune", "sweep", "tickets"},
     {"__init__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import chex
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 import synflow_jax as sf
+from synflow_jax.homogeneous import activations
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 KEY = jax.random.key(0)
@@ -324,7 +326,7 @@ def test_a_new_activation_can_be_named() -> None:
 
 
 def test_an_operation_can_be_given_a_rule() -> None:
-    from synflow_jax import linear_rules
+    from synflow_jax.homogeneous import rules
 
     params, x = jnp.array([[2.0]]), jnp.ones((1, 1))
 
@@ -337,7 +339,7 @@ def test_an_operation_can_be_given_a_rule() -> None:
         sf.homogeneous.register(jax.extend.core.primitives.sort_p, lambda site, value: [value])
         assert sf.flow(apply_fn, params, x).log2 == 1
     finally:
-        del linear_rules.RULES["sort"]
+        del rules.RULES["sort"]
 
 
 # What is refused, with the operation and the line.
@@ -439,6 +441,103 @@ def test_naming_one_lambda_names_no_other() -> None:
         sf.flow(lambda p, x: second(x @ p), params, x)
     with pytest.raises(TypeError, match="Python function"):
         sf.homogeneous.register_activation(functools.partial(first))
+
+
+def test_of_two_lambdas_on_one_line_one_is_named() -> None:
+    first, second = (lambda x: jnp.exp(x)), (lambda x: jnp.sin(x))
+    sf.homogeneous.register_activation(first)
+    params, x = jnp.ones((3, 3)), jnp.ones((1, 3))
+    assert sf.flow(lambda p, x: first(x @ p), params, x).log2 > 0
+    with pytest.raises(sf.NonHomogeneousError, match="'sin'"):
+        sf.flow(lambda p, x: second(x @ p), params, x)
+
+
+def test_a_lambda_typed_in_a_shell_names_no_later_one() -> None:
+    """In a shell all lines have one name and number."""
+    scope: dict[str, Any] = {"jnp": jnp}
+    exec(compile("first = lambda x: jnp.exp(x)", "<stdin>", "exec"), scope)
+    exec(compile("later = lambda x: x @ x", "<stdin>", "exec"), scope)
+    sf.homogeneous.register_activation(scope["first"])
+    with pytest.raises(sf.NonHomogeneousError, match="degree 2"):
+        sf.flow(lambda p, x: scope["later"](x @ p), jnp.ones((3, 3)), jnp.ones((3, 3)))
+
+
+def test_registering_again_reaches_what_is_compiled() -> None:
+    from synflow_jax.homogeneous import rules
+
+    params, x, sin = jnp.eye(3), jnp.ones((1, 3)), jax.extend.core.primitives.sin_p
+    score_fn = sf.synflow(lambda p, x: jnp.concatenate([jnp.sin(x @ p), x @ p]), x)
+    try:
+        sf.homogeneous.register(sin, lambda site, value: value)
+        first, _ = sf.prune(score_fn, params, 9.0, rounds=1)
+        sf.homogeneous.register(
+            sin, lambda site, value: replace(value, mantissa=value.mantissa * jnp.arange(3.0))
+        )
+        for mask in (
+            sf.prune(score_fn, params, 9.0, rounds=1)[0],
+            sf.sweep(score_fn, params, [9.0], rounds=1)[0][0],
+        ):
+            assert first[0, 0]
+            assert mask[2, 2]
+    finally:
+        del rules.RULES["sin"]
+
+
+def in_place_of_frames(x: jax.Array) -> jax.Array:
+    return x * jnp.tanh(jax.nn.softplus(x) ** 3)
+
+
+def bind(x: jax.Array) -> jax.Array:
+    return in_place_of_frames(x)
+
+
+def cache_miss(x: jax.Array) -> jax.Array:
+    return in_place_of_frames(x)
+
+
+class Jitted(nnx.Module):
+    @nnx.jit
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: jax.Array
+    ) -> jax.Array:
+        return in_place_of_frames(x)
+
+
+JITTED = {
+    "bind": jax.jit(bind),
+    "cache_miss": jax.jit(cache_miss),
+    "partial": jax.jit(functools.partial(lambda x, y: in_place_of_frames(x * y), y=2.0)),
+    "nnx call": lambda x: sf.from_nnx(Jitted())[0](nnx.State({}), x),
+    "jitted call": jax.jit(lambda x: jax.jit(sf.from_nnx(Jitted())[0])(nnx.State({}), x)),
+}
+
+
+@pytest.mark.parametrize("name", JITTED)
+def test_jitted_functions_of_any_name_keep_their_lines(name: str) -> None:
+    params, x = jnp.full((3, 3), 2.0), jnp.ones((1, 3))
+
+    def apply_fn(p: Any, x: jax.Array) -> jax.Array:
+        return JITTED[name](x @ p)
+
+    line = in_place_of_frames.__code__.co_firstlineno + 1
+    with pytest.raises(sf.NonHomogeneousError, match=rf"test_homogeneous\.py:{line} "):
+        sf.flow(apply_fn, params, x)
+    registered = dict(activations._ACTIVATIONS)
+    sf.homogeneous.register_activation(in_place_of_frames)
+    try:
+        assert sf.flow(apply_fn, params, x).log2 > 0
+    finally:
+        activations._ACTIVATIONS.clear()
+        activations._ACTIVATIONS.update(registered)
+
+
+def test_a_shape_stands_for_ones() -> None:
+    params = jnp.arange(6.0).reshape(2, 3)
+    shape = jax.ShapeDtypeStruct((1, 2), jnp.float32)
+    apply_fn = lambda p, x: x @ p  # noqa: E731
+    assert sf.flow(apply_fn, params, shape).log2 == np.log2(15)
+    scores = [sf.synflow(apply_fn, x)(params, True, None, None) for x in (shape, jnp.ones((1, 2)))]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_the_line_is_the_users_also_through_flax() -> None:

@@ -10,8 +10,8 @@ import pytest
 from jax import lax
 
 import synflow_jax as sf
-from synflow_jax.convolution import convolve
-from synflow_jax.repeats import common, finer, held_once, picked, whole
+from synflow_jax.homogeneous.convolution import convolve
+from synflow_jax.homogeneous.repeats import common, finer, held_once, picked, whole
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 

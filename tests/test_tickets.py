@@ -187,3 +187,26 @@ def test_refused_after_training(name: str) -> None:
     train_fn, message = TRAINED_BADLY[name]
     with pytest.raises(ValueError, match=message):
         next(tickets(train_fn))
+
+
+def test_a_training_that_gives_its_params_away_leaves_the_tickets_alone() -> None:
+    def donating(params: Any, mask: Any, key: Any) -> Any:
+        moved = train(params, mask, key)
+        for leaf in jax.tree.leaves(params):
+            leaf.delete()
+        return moved
+
+    found = list(tickets(donating))
+    for ticket, expected in zip(found, tickets(), strict=True):
+        chex.assert_trees_all_equal(ticket, expected)
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(PARAMS))
+
+
+def test_scores_that_are_not_finite_name_the_level() -> None:
+    def broken_later(params: Any, mask: Any, key: Any) -> Any:
+        calls.append((mask, key))
+        return jax.tree.map(lambda leaf: leaf * (jnp.nan if len(calls) == 3 else 1.0), params)
+
+    calls: list[Any] = []
+    with pytest.raises(ValueError, match=r"'dense0/kernel' aren't finite in level 3"):
+        list(tickets(broken_later))

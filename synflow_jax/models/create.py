@@ -1,11 +1,14 @@
 """A network of the zoo by its name."""
 
+import operator
 from difflib import get_close_matches
 from functools import partial
+from typing import Any
 
 import jax
 from flax import nnx
 
+from synflow_jax.arguments import check_bool, check_callable, check_instance, check_rounds, shown
 from synflow_jax.models.layers import Activation
 from synflow_jax.models.plans import PLANS
 from synflow_jax.models.resnet import ResNet
@@ -63,21 +66,21 @@ def create(
     Raises:
         ValueError: the name is unknown, a size isn't positive, or the images are too small for
             the max-pools.
+        TypeError: an argument is of another kind.
 
     >>> model = create("default/fc", num_classes=10, input_shape=(8, 8, 1), rngs=nnx.Rngs(0))
     >>> model(jax.numpy.ones((2, 8, 8, 1))).shape
     (2, 10)
     """
+    check_instance("name", name, str, "one of sf.models.names()")
+    check_instance("rngs", rngs, nnx.Rngs, "nnx.Rngs(0)")
+    check_callable("activation", activation, "x", "a function such as jax.nn.relu")
+    check_bool("dense_classifier", dense_classifier)
     if name not in PLANS:
         near = get_close_matches(name, PLANS) or names()
         raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be >= 1, got num_classes={num_classes}")
-    if len(input_shape) != 3 or min(input_shape) < 1:
-        raise ValueError(
-            "input_shape must be (height, width, channels), each at least 1, "
-            f"got input_shape={input_shape}"
-        )
+    num_classes = check_rounds(num_classes, "num_classes")
+    input_shape = _check_shape(input_shape)
     plan = PLANS[name]
     network = partial(VGG, plan) if isinstance(plan, VGGPlan) else partial(ResNet, plan)
     return network(
@@ -86,4 +89,22 @@ def create(
         activation=activation,
         dense_classifier=dense_classifier,
         rngs=rngs,
+    )
+
+
+def _check_shape(shape: Any) -> tuple[int, int, int]:
+    try:
+        height, width, channels = map(operator.index, shape)
+        if min(height, width, channels) >= 1:
+            return height, width, channels
+        found = (height, width, channels)
+    except TypeError:
+        raise TypeError(
+            "input_shape must be three whole numbers (height, width, channels), "
+            f"got input_shape={shown(shape)}; pass a tuple such as (32, 32, 3)"
+        ) from None
+    except ValueError:
+        found = shape
+    raise ValueError(
+        f"input_shape must be (height, width, channels), each at least 1, got input_shape={found}"
     )

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.losses import checked_loss, nan_unless_finite
+from synflow_jax.losses import check_loss_fn, checked_loss, nan_unless_finite
 from synflow_jax.masks import apply_mask, prunable_leaves
 from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
 
@@ -32,6 +32,7 @@ def grasp(loss_fn: LossFn) -> ScoreFn:
     >>> score_fn(params, mask, jnp.array([[1.0, 3.0]]), None)["kernel"]  # g = 2bw, H = 2b
     Array([[  4., 144.]], dtype=float32)
     """
+    check_loss_fn(loss_fn)
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del key

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from synflow_jax.arguments import check_key
 from synflow_jax.types import Mask, Params, ScoreFn, Scores
 
 
@@ -27,6 +28,7 @@ def random() -> ScoreFn:
         del mask, batch
         if key is None:
             raise ValueError("random scores need a key, got key=None; pass key=jax.random.key(0)")
+        check_key(key)
         leaves, structure = jax.tree.flatten(params)
         keys = jax.random.split(key, len(leaves))
         # In float32 also for bfloat16 params: 2**7 values would tie nearly everywhere.

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax.losses import checked_loss, nan_unless_finite
+from synflow_jax.losses import check_loss_fn, checked_loss, nan_unless_finite
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
 
@@ -28,6 +28,7 @@ def snip(loss_fn: LossFn) -> ScoreFn:
     >>> score_fn(params, mask, jnp.array([[3.0, 4.0]]), None)["kernel"]
     Array([[3., 8.]], dtype=float32)
     """
+    check_loss_fn(loss_fn)
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del key

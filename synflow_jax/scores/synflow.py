@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from synflow_jax.checks import called, check_float_output
-from synflow_jax.homogeneous import linear_outputs
+from synflow_jax.arguments import check_bool, check_params_fn
+from synflow_jax.checks import called, check_alive, check_float_output, check_params
+from synflow_jax.homogeneous import Scaled, linear_outputs, sum_of_all, widened
 from synflow_jax.masks import apply_mask
-from synflow_jax.scaled import Scaled, total
-from synflow_jax.types import ApplyFn, Mask, Params, ScoreFn, Scores
+from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores
 
 
 class Flow(NamedTuple):
@@ -50,16 +50,24 @@ def synflow(
 
     R grows by the layer and soon leaves a float's range. Intermediate values are therefore held
     as mantissa * 2 ** exponent, and the scores come out divided by one common power of two: they
-    are finite at any depth, and their order is exact. Each weight and each factor between layers
-    is taken to be 0 or within 2 ** +-40 (float32 and bfloat16; 2 ** +-320 in float64).
+    are finite at any depth, and their order is exact down to 2 ** -126 of the largest (2 ** -1022
+    in float64). Below that they are 0; `prune` refuses where a whole layer's are, such as an early
+    exit's beside a deep network's. Each weight and each factor between layers is taken to be 0 or
+    within 2 ** +-40 (float32 and bfloat16; 2 ** +-320 in float64).
+
+    Constants of the network enter in absolute value, among them what is added to the flow. What
+    hides elements of it by a large negative number (at most -10,000 added, or any negative number
+    filled in) is refused.
 
     Args:
         apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
         inputs: a batch of one with the shape of the network's input, nonnegative, such as
-            ``jnp.ones((1, 32, 32, 3))``, which is the paper's. What repeats in it, as all of ones
-            does, is computed once, unless it's known only when the program runs.
-        dtype: floating-point type to compute in; the params' own by default. ``jnp.float64``
-            (with x64 enabled) gives the same masks after many rounds on every platform.
+            ``jnp.ones((1, 32, 32, 3))``, which is the paper's; a ``jax.ShapeDtypeStruct`` stands
+            for ones of its shape. What repeats in it, as all of ones does, is computed once,
+            unless it's known only when the program runs.
+        dtype: floating-point type to compute in; the params' own by default, but float32 for
+            float16, which has too few exponents. ``jnp.float64`` (with x64 enabled) gives the
+            same masks after many rounds on every platform.
         biases: whether biases, BatchNorm shifts and running means (all that is added to the
             flow) take part, in absolute value, as in the paper's program. They start paths inside
             the network: R is then more than the scores of a layer add up to. With ``False`` they
@@ -83,8 +91,7 @@ def synflow(
     Array([[0.25, 0.5 ],
            [0.75, 1.  ]], dtype=float32)
     """
-    _check_inputs(inputs)
-    _check_dtype(dtype)
+    inputs = _checked(apply_fn, inputs, dtype, biases)
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
@@ -92,7 +99,7 @@ def synflow(
         gradient = jax.grad(lambda m: _total(apply_fn, m, inputs, dtype, biases).mantissa)
         return jax.tree.map(jnp.multiply, magnitudes, gradient(magnitudes))
 
-    return score_fn
+    return PathScores(score_fn)
 
 
 def flow(
@@ -124,8 +131,9 @@ def flow(
     >>> sf.flow(deep, jnp.full((4, 4), -16.0), jnp.ones((1, 4))).log2  # (4 * 16) ** 100 * 4
     Array(602., dtype=float32)
     """
-    _check_inputs(inputs)
-    _check_dtype(dtype)
+    inputs = _checked(apply_fn, inputs, dtype, biases)
+    if params is None or jax.tree.leaves(params):
+        check_params(params)
     result = _total(apply_fn, _magnitudes(params, dtype), inputs, dtype, biases)
     return Flow(result.mantissa, result.exponent)
 
@@ -139,7 +147,7 @@ def _total(apply_fn: ApplyFn, magnitudes: Params, inputs: Any, dtype: Any, biase
     # Cast at once if that's possible, since repeated numbers are only known of concrete ones.
     with jax.ensure_compile_time_eval():
         inputs = _cast(inputs, dtype)
-    return total(linear_outputs(checked, magnitudes, inputs, biases=biases))
+    return sum_of_all(linear_outputs(checked, magnitudes, inputs, biases=biases))
 
 
 def _magnitudes(params: Params, dtype: Any) -> Params:
@@ -147,31 +155,62 @@ def _magnitudes(params: Params, dtype: Any) -> Params:
 
 
 def _cast(tree: Any, dtype: Any) -> Any:
-    if dtype is None:
-        return tree
-    return jax.tree.map(lambda x: jnp.asarray(x, dtype), tree)
+    if dtype is not None:
+        tree = jax.tree.map(lambda x: jnp.asarray(x, dtype), tree)
+    return jax.tree.map(widened, tree)
 
 
-def _check_inputs(inputs: Any) -> None:
-    for leaf in jax.tree.leaves(inputs):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-            raise TypeError(
-                f"inputs must be floating-point, got {jnp.result_type(leaf)}; the paper's are "
-                "jnp.ones(shape)"
-            )
-        if not isinstance(leaf, Tracer) and not np.all(np.asarray(leaf) >= 0):
-            raise ValueError(
-                f"inputs must be nonnegative, got a smallest value of {np.min(leaf):g}; "
-                "the paper's are jnp.ones(shape)"
-            )
+def _checked(apply_fn: Any, inputs: Any, dtype: Any, biases: Any) -> Any:
+    """The inputs, ones for shapes, if all that a score function is made of makes sense."""
+    check_params_fn("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
+    check_bool("biases", biases)
+    _check_dtype(dtype)
+    inputs = jax.tree.map(_ones_for_shape, inputs)
+    leaves = jax.tree.leaves(inputs)
+    for leaf in leaves:
+        check_alive("inputs", leaf)
+    if not leaves or any(np.size(leaf) == 0 for leaf in leaves):
+        raise ValueError(
+            f"inputs must not be empty, got shapes {[np.shape(leaf) for leaf in leaves]}; "
+            "the paper's are jnp.ones(shape) with a batch of one"
+        )
+    for leaf in leaves:
+        _check_input(leaf)
+    return inputs
+
+
+def _ones_for_shape(leaf: Any) -> Any:
+    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
+    return np.ones(leaf.shape, leaf.dtype) if is_shape else leaf
+
+
+def _check_input(leaf: Any) -> None:
+    if not isinstance(leaf, (jax.Array, np.ndarray, float)):
+        raise TypeError(f"inputs must be arrays, got {leaf!r}; the paper's are jnp.ones(shape)")
+    if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+        raise TypeError(
+            f"inputs must be floating-point, got {jnp.result_type(leaf)}; the paper's are "
+            "jnp.ones(shape)"
+        )
+    if isinstance(leaf, Tracer):
+        return
+    if not np.all(np.isfinite(np.asarray(leaf, np.float64))):
+        raise ValueError("inputs must be finite, got inf or NaN; the paper's are jnp.ones(shape)")
+    if not np.all(np.asarray(leaf) >= 0):
+        raise ValueError(
+            f"inputs must be nonnegative, got a smallest value of {np.min(leaf):g}; "
+            "the paper's are jnp.ones(shape)"
+        )
 
 
 def _check_dtype(dtype: Any) -> None:
     if dtype is None:
         return
+    try:
+        dtype = jnp.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be a floating-point type, got dtype={dtype!r}") from None
     if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"dtype must be a floating-point type, got dtype={jnp.dtype(dtype)}")
-    if jax.dtypes.canonicalize_dtype(dtype) != jnp.dtype(dtype):
-        raise ValueError(
-            f"dtype={jnp.dtype(dtype)} needs x64; call jax.config.update('jax_enable_x64', True)"
-        )
+        raise TypeError(f"dtype must be a floating-point type, got dtype={dtype}")
+    if jax.dtypes.canonicalize_dtype(dtype) != dtype:
+        raise ValueError(f"dtype={dtype} needs x64; call jax.config.update('jax_enable_x64', True)")

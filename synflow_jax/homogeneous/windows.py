@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synflow_jax.repeats import Origins, distinct
+from synflow_jax.homogeneous.repeats import Origins, distinct
 
 
 class Window(NamedTuple):
@@ -13,7 +13,7 @@ class Window(NamedTuple):
 
     Attributes:
         taps: how many slices it lies on.
-        stride: from one place to the next.
+        stride: from one position of the window to the next.
         padding: slices of nothing before and behind.
         spread: distance of the axis's slices, 2 for one of nothing between any two.
         dilation: distance of the window's taps.
@@ -26,7 +26,7 @@ class Window(NamedTuple):
     dilation: int
 
     def sources(self, size: int) -> np.ndarray:
-        """The slice that each tap lies on at each place, -1 for none: ``(places, taps)``."""
+        """The slice that each tap lies on at each position, -1 for none: ``(positions, taps)``."""
         low, high = self.padding
         room = (size - 1) * self.spread + 1 + low + high - (self.taps - 1) * self.dilation
         at = np.arange(0, room, self.stride)[:, None] + np.arange(self.taps) * self.dilation - low
@@ -37,7 +37,7 @@ class Window(NamedTuple):
 def moved(
     windows: Sequence[Window], shape: Sequence[int], origins: Origins
 ) -> tuple[list[np.ndarray], Origins]:
-    """Sources at all places that differ, and which of them each place is, along each axis.
+    """Sources at all positions that differ, and which of them each position is, along each axis.
 
     Args:
         windows: one for each axis.
@@ -48,6 +48,6 @@ def moved(
     for window, size, origin in zip(windows, shape, origins or (None,) * len(shape), strict=True):
         numbers = np.arange(size) if origin is None else np.array(origin)
         sources = np.append(numbers, -1)[window.sources(len(numbers))]
-        first, places = distinct(sources)
-        found.append((sources[first], places))
-    return [sources for sources, _ in found], tuple(places for _, places in found)
+        first, positions = distinct(sources)
+        found.append((sources[first], positions))
+    return [sources for sources, _ in found], tuple(positions for _, positions in found)

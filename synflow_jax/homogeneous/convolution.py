@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.repeats import Origins, added_up, whole
-from synflow_jax.windows import Window, moved
+from synflow_jax.homogeneous.repeats import Origins, added_up, whole
+from synflow_jax.homogeneous.windows import Window, moved
 
 
 def convolve(
@@ -41,16 +41,16 @@ def convolve(
     """
     if params["feature_group_count"] > 1 or params["batch_group_count"] > 1:
         return plain(whole(images, origins), kernel), ()
-    batch, features, *places = params["dimension_numbers"].lhs_spec
+    batch, features, *spatial = params["dimension_numbers"].lhs_spec
     images = whole(images, origins, axes=(batch, features))
-    before = tuple(origins[axis] for axis in places) if origins else ()
-    shape = [images.shape[axis] for axis in places]
+    before = tuple(origins[axis] for axis in spatial) if origins else ()
+    shape = [images.shape[axis] for axis in spatial]
     extent = [kernel.shape[axis] for axis in params["dimension_numbers"].rhs_spec[2:]]
     sources, after = moved(_windows_of(params, extent), shape, before)
     by_product = partial(_by_product, params, sources)
     if any(before) or any(after):
-        out_batch, out_features, *out_places = params["dimension_numbers"].out_spec
-        by_axis = dict(zip(out_places, after, strict=True)) | {out_batch: None, out_features: None}
+        out_batch, out_features, *out_spatial = params["dimension_numbers"].out_spec
+        by_axis = dict(zip(out_spatial, after, strict=True)) | {out_batch: None, out_features: None}
         return by_product(images, kernel), tuple(by_axis[axis] for axis in range(images.ndim))
 
     # Differentiated through a choice of platform, both branches would be carried along.
@@ -78,10 +78,10 @@ def _by_product(
     params: dict[str, Any], sources: Sequence[np.ndarray], images: jax.Array, kernel: jax.Array
 ) -> jax.Array:
     numbers = params["dimension_numbers"]
-    batch, features, *places = numbers.lhs_spec
+    batch, features, *spatial = numbers.lhs_spec
     out, into, *offsets = numbers.rhs_spec
     kernel = kernel.transpose(*offsets, into, out)
-    windows = _windows(images.transpose(batch, *places, features), sources)
+    windows = _windows(images.transpose(batch, *spatial, features), sources)
     products = lax.dot_general(
         windows.reshape(-1, windows.shape[-1]),
         kernel.reshape(-1, kernel.shape[-1]),
@@ -90,15 +90,15 @@ def _by_product(
         preferred_element_type=params["preferred_element_type"],
     )
     products = products.reshape(*windows.shape[:-1], -1)
-    batch, features, *places = numbers.out_spec
-    order = (batch, *places, features)
+    batch, features, *spatial = numbers.out_spec
+    order = (batch, *spatial, features)
     return products.transpose([order.index(axis) for axis in range(len(order))])
 
 
 def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
-    """What the kernel lies on at each place, ``(batch, *places, kernel's extent * features)``."""
+    """What the kernel lies on at each position: ``(batch, *positions, its extent * features)``."""
     batch, *shape, features = images.shape
-    places = [len(each) for each in sources]
+    positions = [len(each) for each in sources]
     pixels = _crossed(sources, shape)
     size, taps = math.prod(shape), pixels.shape[1]
     if taps == 1 and np.array_equal(pixels[:, 0], np.arange(size)):
@@ -119,9 +119,9 @@ def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
 
     def summed(cotangent: jax.Array) -> jax.Array:
         extent = [each.shape[1] for each in sources]
-        sums = jnp.moveaxis(cotangent.reshape(batch, *places, *extent, features), 0, -2)
+        sums = jnp.moveaxis(cotangent.reshape(batch, *positions, *extent, features), 0, -2)
         for done, (source, length) in enumerate(zip(sources, shape, strict=True)):
-            # The first axis of places that's left is summed with the first of the kernel's.
+            # The first axis of positions that's left is summed with the first of the kernel's.
             sums = jnp.moveaxis(sums, len(sources) - done, 1)
             sums = jnp.moveaxis(added_up(source, length, sums), 0, -3)
         return jnp.moveaxis(sums, -2, 0)
@@ -130,10 +130,10 @@ def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
 
     def backward(_: None, cotangent: jax.Array) -> tuple[jax.Array]:
         sums = gathered(cotangent) if once else summed(cotangent)
-        return (sums.reshape(images.shape),)
+        return (sums.reshape(batch, *shape, features),)
 
     windows.defvjp(lambda images: (windows(images), None), backward)
-    return windows(images).reshape(batch, *places, taps * features)
+    return windows(images).reshape(batch, *positions, taps * features)
 
 
 def _no_repeat(numbers: np.ndarray) -> bool:
@@ -142,10 +142,10 @@ def _no_repeat(numbers: np.ndarray) -> bool:
 
 
 def _crossed(sources: Sequence[np.ndarray], shape: Sequence[int]) -> np.ndarray:
-    """Which pixel each tap of the kernel lies on at each place, or, outside, their number.
+    """Which pixel each tap of the kernel lies on at each position, or, outside, their number.
 
     Returns:
-        int32 of shape ``(places, taps)``.
+        int32 of shape ``(positions, taps)``.
     """
     index, outside = np.zeros((1, 1), np.int64), np.zeros((1, 1), bool)
     for source, size in zip(sources, shape, strict=True):

@@ -1,6 +1,6 @@
 """Arrays of which equal slices are held once.
 
-On an input of ones a linear network's maps are equal at all places far from the border, so what
+On an input of ones a linear network's maps are equal at all positions far from the border, so what
 is computed at one of them holds for all, and so does its gradient. Along each axis only distinct
 slices are held, with a note for each slice of the whole array which of them it is.
 """
@@ -59,8 +59,8 @@ def finer(x: jax.Array, origins: Origins, wanted: Origins) -> jax.Array:
     """An array held in ``origins``, in ``wanted`` that tell apart at least as much."""
     for axis, (origin, new) in enumerate(zip(origins, wanted, strict=True)):
         if origin is not None and origin != new:
-            places = np.arange(len(origin)) if new is None else _firsts(new)
-            x = picked(x, axis, np.array(origin)[places])
+            slices = np.arange(len(origin)) if new is None else _firsts(new)
+            x = picked(x, axis, np.array(origin)[slices])
     return x
 
 

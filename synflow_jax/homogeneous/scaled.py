@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.repeats import Origins, whole
+from synflow_jax.homogeneous.repeats import Origins, whole
 
 
 @jax.tree_util.register_dataclass
@@ -113,7 +113,7 @@ def at_exponent(exponent: jax.Array, *values: Scaled | jax.Array) -> list[Scaled
     ]
 
 
-def total(values: Sequence[Scaled]) -> Scaled:
+def sum_of_all(values: Sequence[Scaled]) -> Scaled:
     """The sum of all elements of all values."""
     sums = aligned(*(replace(value, mantissa=jnp.sum(value.mantissa)) for value in values))
     mantissa = sums[0].mantissa
@@ -122,7 +122,7 @@ def total(values: Sequence[Scaled]) -> Scaled:
     return replace(sums[0], mantissa=mantissa)
 
 
-def joined_exponent(x: Scaled) -> Scaled:
+def with_one_exponent(x: Scaled) -> Scaled:
     """One exponent, the largest, for slices of the leading axis that each have their own."""
     largest = jnp.max(x.exponent, initial=jnp.iinfo(jnp.int32).min)
     each = x.exponent.reshape(-1, *[1] * (x.mantissa.ndim - 1))

@@ -1,0 +1,198 @@
+"""Equations of a jaxpr: what they do to coefficients, and where they stand in the source."""
+
+import functools
+import os
+import sys
+from pathlib import Path
+from types import CodeType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+
+from synflow_jax.homogeneous.signs import Sign, result_sign
+from synflow_jax.homogeneous.values import Coefficient, is_narrow, widened
+
+
+class NonHomogeneousError(ValueError):
+    """The network does something that isn't positively homogeneous in its input."""
+
+    __module__ = "synflow_jax"  # where users find it
+
+
+class Frame(NamedTuple):
+    """A call in progress when an equation was made: its code, and the line it was at."""
+
+    code: CodeType
+    line: int
+
+
+class Site(NamedTuple):
+    """Where a rule is applied.
+
+    Attributes:
+        equation: the operation, its ``params`` and where it stands in the user's source.
+        biases: whether what is added to the flow takes part.
+        outer: the site of the call that the equation stands in.
+    """
+
+    equation: JaxprEqn
+    biases: bool
+    outer: "Site | None"
+
+    def bind(self, *args: Any) -> Any:
+        """The operation itself, on arrays."""
+        return bind(self.equation, *args)
+
+    def refuse(self, why: str) -> NonHomogeneousError:
+        """The error that says where and why, and what to do."""
+        return NonHomogeneousError(
+            f"'{self.equation.primitive.name}' at {self.source_line()}: {why}. "
+            "SynFlow needs a network that is linear once weights and activations are nonnegative; "
+            "pass the apply_fn of such a network, or say what the operation does there with "
+            "sf.homogeneous.register (or sf.homogeneous.register_activation for a function that "
+            "stands for the positive part)"
+        )
+
+    def frames(self) -> list[Frame]:
+        """The calls that made the equation, the innermost first.
+
+        A jitted function is traced once, so inside one only the frames up to its own count: what
+        it was first called from isn't what calls it now. Empty if it isn't among them.
+        """
+        traceback, caller, found = self.equation.source_info.traceback, self._jitted(), []
+        if not traceback:
+            return []
+        for code, frame in zip(traceback.raw_frames()[0], traceback.frames, strict=True):
+            found.append(Frame(code, frame.line_num))
+            if caller and caller.endswith(f" at {code.co_filename}:{code.co_firstlineno}"):
+                return found
+        return [] if caller else found
+
+    def _jitted(self) -> str | None:
+        """Name, file and line of the jitted function that the equation stands in."""
+        if self.outer is None:
+            return None
+        params = self.outer.equation.params
+        if "name" not in params:
+            return self.outer._jitted()
+        return params["jaxpr"].jaxpr.debug_info.func_src_info
+
+    def source_line(self) -> str:
+        """The user's file, line and function: the innermost that belongs to no library here.
+
+        If there is none, as in a ready-made model, the innermost outside of JAX.
+        """
+        return (
+            self._frame_outside("jax", "flax", "synflow_jax") or self._frame_outside("jax") or "?"
+        )
+
+    def _frame_outside(self, *libraries: str) -> str | None:
+        loaded = [sys.modules.get(name) for name in libraries]
+        files = [module.__file__ for module in loaded if module]
+        folders = tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
+        for code, line in self.frames():
+            if not code.co_filename.startswith(folders):
+                return f"{code.co_filename}:{line} ({code.co_name})"
+        return self.outer and self.outer._frame_outside(*libraries)
+
+
+def bind(equation: JaxprEqn, *args: Any) -> Any:
+    """An equation's operation applied to arrays; what it does in float16 is done in float32."""
+    params = equation.primitive.get_bind_params(wide_params(equation))
+    if _has_inner_jaxpr(equation.params):
+        args = _as_declared(equation, args)
+    with equation.ctx.manager:
+        return jax.tree.map(widened, equation.primitive.bind(*args, **params))
+
+
+def wide_params(equation: JaxprEqn) -> dict[str, Any]:
+    """An equation's parameters, with float32 for narrower types."""
+    return {
+        name: np.dtype(np.float32) if isinstance(value, np.dtype) and is_narrow(value) else value
+        for name, value in equation.params.items()
+    }
+
+
+def _has_inner_jaxpr(params: dict[str, Any]) -> bool:
+    return any(
+        isinstance(each, (Jaxpr, ClosedJaxpr))
+        for value in params.values()
+        for each in (value if isinstance(value, tuple) else (value,))
+    )
+
+
+def _as_declared(equation: JaxprEqn, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Operands in the types that an inner jaxpr was made for."""
+    dtypes = [getattr(var.aval, "dtype", np.dtype(np.float32)) for var in equation.invars]
+    return tuple(
+        arg.astype(dtype) if is_narrow(dtype) else arg
+        for arg, dtype in zip(args, dtypes, strict=True)
+    )
+
+
+def constant(equation: JaxprEqn, operands: list[Coefficient]) -> list[Coefficient]:
+    """An operation on coefficients alone: done as it is."""
+    results = _listed(equation, bind(equation, *(operand.value for operand in operands)))
+    known = _known(equation, operands)
+    if equation.primitive.name in ONE_TO_ONE:
+        return [
+            Coefficient(result, operand.trained, operand.sign, operand.known)
+            for operand, result in zip(operands, results, strict=True)
+        ]
+
+    def number(index: int) -> Any:
+        return None if known is None else functools.cache(lambda: known()[index])
+
+    return [_described(equation, operands, r, number(i)) for i, r in enumerate(results)]
+
+
+# Operations that hand on each of their operands by itself.
+ONE_TO_ONE = frozenset("device_put optimization_barrier pcast pvary".split())
+
+
+def _listed(equation: JaxprEqn, results: Any) -> list[Any]:
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+def _known(equation: JaxprEqn, operands: list[Coefficient]) -> Any:
+    """A function that gives the results' numbers, if those of all operands are known."""
+    numbers = [operand.known for operand in operands if operand.known]
+    if len(numbers) < len(operands) or equation.effects or _is_collective(equation.params):
+        return None
+
+    def evaluate() -> list[Any]:
+        with jax.ensure_compile_time_eval():
+            return _listed(equation, bind(equation, *(number() for number in numbers)))
+
+    return functools.cache(evaluate)
+
+
+def _is_collective(params: dict[str, Any]) -> bool:
+    axes = params.get("axis_name", params.get("axes", ()))
+    return any(isinstance(axis, str) for axis in (axes if isinstance(axes, tuple) else (axes,)))
+
+
+def _described(
+    equation: JaxprEqn, operands: list[Coefficient], result: Any, known: Any
+) -> Coefficient:
+    """A result, with what is known of it."""
+    trained = any(operand.trained for operand in operands)
+    floats = [operand for operand in operands if _is_float(operand.value)]
+    # Integers and truth values that depend on the params decide by value.
+    decides = any(o.trained and not _is_float(o.value) for o in operands) or not _is_float(result)
+    if trained and decides:
+        return Coefficient(result, trained=True, sign=Sign.MIXED)
+    sign = result_sign(
+        equation.primitive.name,
+        equation.params,
+        [operand.known_sign() if trained else operand.sign for operand in floats],
+        [operand.trained for operand in floats],
+    )
+    return Coefficient(result, trained, sign, known)
+
+
+def _is_float(array: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(array), jnp.floating)

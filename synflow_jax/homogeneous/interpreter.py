@@ -1,0 +1,134 @@
+"""A function's jaxpr as the linear network: each equation by its rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
+
+from synflow_jax.homogeneous.activations import activated, in_activation
+from synflow_jax.homogeneous.equations import NonHomogeneousError, Site, constant
+from synflow_jax.homogeneous.loops import scanned
+from synflow_jax.homogeneous.operands import all_unfolded
+from synflow_jax.homogeneous.repeats import held_once
+from synflow_jax.homogeneous.rules import RULES
+from synflow_jax.homogeneous.scaled import Scaled, scaled, unfolded
+from synflow_jax.homogeneous.values import Coefficient, Value, fixed, literal, param
+
+
+def linear_outputs(
+    fn: Callable[[Any, Any], Any], params: Any, inputs: Any, *, biases: bool
+) -> list[Scaled]:
+    """The outputs of the linear network of ``fn(params, inputs)``.
+
+    Args:
+        fn: a function of two pytrees of arrays.
+        params: nonnegative arrays.
+        inputs: nonnegative arrays.
+        biases: whether what is added to the flow takes part; in absolute value.
+
+    Returns:
+        The leaves of the outputs, each a mantissa and an exponent.
+
+    Raises:
+        NonHomogeneousError: ``fn`` isn't a linear network with activations.
+    """
+    closed = jax.make_jaxpr(fn)(params, inputs)
+    values: list[Value] = [param(leaf) for leaf in jax.tree.leaves(params)]
+    values += [_input(leaf) for leaf in jax.tree.leaves(inputs)]
+    results = _interpret(closed, values, biases, None)
+    flows = [result for result in results if isinstance(result, Scaled)]
+    if len(flows) < len(results):
+        raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
+    return [unfolded(flow) for flow in flows]
+
+
+def _input(leaf: Any) -> Scaled:
+    if isinstance(leaf, Tracer):
+        return scaled(leaf)
+    held, origins = held_once(np.asarray(leaf))
+    return replace(scaled(jnp.asarray(held)), origins=origins if any(origins) else ())
+
+
+def _interpret(
+    closed: ClosedJaxpr, values: Sequence[Value], biases: bool, outer: Site | None
+) -> list[Value]:
+    """The results in the linear network of a jaxpr, which ``outer`` calls."""
+    jaxpr = closed.jaxpr
+    environment: dict[Var, Value] = {}
+    for var, const in zip(jaxpr.constvars, closed.consts, strict=True):
+        environment[var] = fixed(const)
+    environment.update(zip(jaxpr.invars, values, strict=True))
+
+    def read(atom: Var | Literal) -> Value:
+        return literal(atom) if isinstance(atom, Literal) else environment[atom]
+
+    for equation in jaxpr.eqns:
+        operands = [read(atom) for atom in equation.invars]
+        results = _step(Site(equation, biases, outer), operands)
+        environment.update(zip(equation.outvars, results, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _step(site: Site, operands: list[Value]) -> list[Value]:
+    equation = site.equation
+    flows = {id(value): value for value in operands if isinstance(value, Scaled)}
+    if flows and in_activation(site):
+        return activated(site, *flows.values())
+    name = equation.primitive.name
+    if name in RULES and flows:
+        results = RULES[name](site, *operands)
+        return results if equation.primitive.multiple_results else [results]
+    if inner := _inner_jaxpr(equation):
+        return _call(site, inner, operands)
+    if name == "cond" and (flows or _is_known(operands[0])):
+        return _branch(site, *operands)
+    if flows:
+        raise site.refuse("it isn't positively homogeneous in the network's input")
+    return [*constant(equation, [each for each in operands if isinstance(each, Coefficient)])]
+
+
+def _is_known(value: Value) -> bool:
+    return isinstance(value, Coefficient) and value.known is not None
+
+
+def _inner_jaxpr(equation: JaxprEqn) -> ClosedJaxpr | None:
+    """The jaxpr of an equation that calls a function once or scans it."""
+    if equation.primitive.name not in _CALLS:
+        return None
+    inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+    return ClosedJaxpr(inner, ()) if isinstance(inner, Jaxpr) else inner
+
+
+_CALLS = frozenset(
+    "checkpoint closed_call core_call custom_jvp_call custom_vjp_call jit pjit remat2 scan".split()
+)
+
+
+def _branch(site: Site, index: Value, *operands: Value) -> list[Value]:
+    """The branch that is taken whatever the input."""
+    branches = site.equation.params["branches"]
+    if not isinstance(index, Coefficient) or index.known is None:
+        raise site.refuse("it chooses a branch by a value that isn't known when tracing")
+    taken = int(np.clip(int(index.known()), 0, len(branches) - 1))
+    return _interpret(branches[taken], operands, site.biases, site)
+
+
+def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
+    params = site.equation.params
+
+    def interpret(*values: Value) -> list[Value]:
+        return _interpret(inner, values, site.biases, site)
+
+    match site.equation.primitive.name:
+        case "scan":
+            return scanned(site, interpret, all_unfolded(operands))
+        case "checkpoint" | "remat2":
+            options = {name: params[name] for name in ("policy", "prevent_cse")}
+            return jax.checkpoint(interpret, **options)(*operands)
+        case _:
+            return interpret(*operands)

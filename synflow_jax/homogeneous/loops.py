@@ -1,0 +1,80 @@
+"""Scans of the linear network: what a loop carries along has one form in every round."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from synflow_jax.homogeneous.equations import Site
+from synflow_jax.homogeneous.operands import all_unfolded, flow_of
+from synflow_jax.homogeneous.scaled import Scaled, normalized, with_one_exponent
+from synflow_jax.homogeneous.signs import joined
+from synflow_jax.homogeneous.values import Coefficient, Value, with_array
+
+
+def scanned(
+    site: Site, interpret: Callable[..., list[Value]], operands: list[Value]
+) -> list[Value]:
+    """A scan of the linear network's body. Its flows carry their exponents along."""
+    params = site.equation.params
+    consts, carry = _scan_sizes(params)
+    fixed, start, xs = (
+        operands[:consts],
+        operands[consts : consts + carry],
+        operands[consts + carry :],
+    )
+
+    def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
+        values = [with_array(x, part) for x, part in zip(xs, slices, strict=True)]
+        results = all_unfolded(interpret(*fixed, *carried, *values))
+        after = [_like(site, *pair) for pair in zip(carried, results[:carry], strict=True)]
+        return after, results[carry:]
+
+    arrays = [x.mantissa if isinstance(x, Scaled) else x.value for x in xs]
+    first = [jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)) for x in arrays]
+    before, start = None, [_settled(value) for value in start]
+    while before is None or _kinds(before) != _kinds(start):
+        before, (after, _) = start, jax.eval_shape(body, start, first)
+        start = [_like(site, *pair) for pair in zip(after, start, strict=True)]
+    final, stacked = lax.scan(
+        body, start, arrays, params["length"], params["reverse"], params["unroll"]
+    )
+    return [*final, *(_common_exponent(value) for value in stacked)]
+
+
+def _like(site: Site, pattern: Value, value: Value) -> Value:
+    """``value``, settled, with no more known of it than of a pattern: a loop goes through both."""
+    if isinstance(pattern, Scaled) or isinstance(value, Scaled):
+        return _settled(flow_of(site, value))
+    sign, trained = joined([pattern.sign, value.sign]), pattern.trained or value.trained
+    return replace(_settled(value), trained=trained, sign=sign)
+
+
+def _kinds(values: Sequence[Value]) -> list[Any]:
+    """All that is known of values when tracing."""
+    return jax.tree.structure(list(values))
+
+
+def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
+    """How many operands of a scan are constant, and how many are carried."""
+    if "ft_in" in params:  # since JAX 0.11
+        consts, carry, _ = params["ft_in"].unpack()
+        return len(consts), len(carry)
+    return params["num_consts"], params["num_carry"]
+
+
+def _settled(value: Value) -> Value:
+    """``value`` in the form that it has after any round of a loop."""
+    if isinstance(value, Scaled):
+        return normalized(value)
+    return replace(value, value=jnp.asarray(value.value), known=None)
+
+
+def _common_exponent(value: Value) -> Value:
+    """Values stacked by a scan, each with its exponent, as one value."""
+    if isinstance(value, Coefficient):
+        return value
+    return with_one_exponent(value)
