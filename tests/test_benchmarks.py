@@ -29,7 +29,7 @@ NETWORKS = [
     pytest.param(Network("tinyimagenet/vgg11", 10, 64), marks=pytest.mark.slow),
     pytest.param(Network("imagenet/resnet50", 10, 32), marks=pytest.mark.slow),
 ]
-WAITED = 0.5
+WAITED = 0.2
 SLOWER = f"""
 import time
 _prune = prune
@@ -119,13 +119,14 @@ def test_quick_run_prints_a_table_and_writes_a_file(tmp_path: Path) -> None:
 
 
 def test_cases_of_a_gpu_run_without_pytorch() -> None:
-    """The same code on a CPU: all rounds, their share of the bandwidth, and the k-th score."""
+    """The same code on a CPU: rounds, their share of the bandwidth, the k-th score, training."""
     rows = [row for name, parts in gpu.QUICK.items() for part in parts for row in part(name, 5)]
     assert [(row.case, row.result) for row in rows] == [
         ("rounds", "synflow_jax"),
         ("rounds", "fraction of memory bandwidth"),
         ("kth", "synflow_jax"),
         ("kth", "of np.partition's time"),
+        ("training", "over the bare step"),
     ]
     assert 0 < rows[1].figures[rows[1].result].highest < 1
 
