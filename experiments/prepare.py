@@ -8,15 +8,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tensorflow_datasets as tfds
 import tyro
 
-from experiments.data.catalog import PreparedName
+from experiments.data.catalog import DATA_SETS, PreparedName
 from experiments.data.records import DATA_DIR, open_records
-from experiments.data.tiny_imagenet import TinyImagenet
-from experiments.options import parse, refuse
+from experiments.runs.options import parse, refuse
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _check_installed(name: PreparedName) -> None:
-    # Tiny-ImageNet's images are copied; the others' builders encode or repair images.
-    encoder = [] if name == "tiny_imagenet" else ["tensorflow"]
+    encoder = ["tensorflow"] if DATA_SETS[name].needs_tensorflow else []
     for module in (*encoder, "importlib_resources"):
         if importlib.util.find_spec(module) is None:
             extra = "pip install 'synflow_jax[prepare]'"
@@ -65,14 +62,8 @@ def _prepare(options: Options) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     manual = options.manual_dir or options.data_dir / "downloads" / "manual"
     download = tfds.download.DownloadConfig(manual_dir=str(manual))
-    builder = _builder(options.name, str(options.data_dir))
+    builder = DATA_SETS[options.name].builder(options.name, str(options.data_dir))
     builder.download_and_prepare(download_config=download)
-
-
-def _builder(name: PreparedName, data_dir: str) -> Any:
-    if name == "tiny_imagenet":
-        return TinyImagenet(data_dir=data_dir, file_format="array_record")
-    return tfds.builder(name, data_dir=data_dir, file_format="array_record", try_gcs=False)
 
 
 if __name__ == "__main__":

@@ -199,9 +199,9 @@ def _layer_names(mask: Mask) -> list[str]:
     return [name for name, leaf in named_leaves(mask) if jnp.ndim(leaf)]
 
 
-def is_cut_by_position(history: History) -> bool:
-    """Whether a layer's scores may all have been 0 in the first round, of any member."""
-    return not np.asarray(history.positive)[..., 0, :].all()
+def is_cut_by_position(history: History) -> np.ndarray:
+    """Whether a layer's scores may all have been 0 in the first round; of each sweep member."""
+    return np.asarray(~np.asarray(history.positive)[..., 0, :].all(axis=-1))
 
 
 def check_zero_scores(

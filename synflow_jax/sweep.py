@@ -151,14 +151,19 @@ def sweep(
     if spread and members % spread.parts:
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
     check_history(histories, start, counts, "round {}")
-    for i in range(members):
-        own_params, mask, history, key = jax.tree.map(
-            lambda leaf, i=i: leaf[i], (params if own else None, masks, histories, keys)
+    for i in np.flatnonzero(is_cut_by_position(histories)).tolist():
+        stacked = (params if own else None, masks, keys)
+        stacked = shared(stacked, spread) if spread else stacked
+        of_member, mask, key = jax.tree.map(lambda leaf, i=i: leaf[i], stacked)
+        check_zero_scores(
+            score_fn,
+            of_member if own else params,
+            start,
+            mask,
+            batch=batch,
+            key=key,
+            where=f"round 1 of sweep member {i}",
         )
-        if is_cut_by_position(history):
-            of_member = own_params if own else params
-            where = f"round 1 of sweep member {i}"
-            check_zero_scores(score_fn, of_member, start, mask, batch=batch, key=key, where=where)
     return masks, with_totals(histories, counts)
 
 

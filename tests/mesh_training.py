@@ -13,10 +13,9 @@ from tiny_training import RECIPE, examples, tiny, tiny_state
 
 from benchmarks.harness.compilations import counted
 from experiments.data import Batch, Streamed
-from experiments.fit import fit
-from experiments.mesh import check_batch_size, place_state, placement_of, replicate
-from experiments.streamed import evaluate_streamed, train_streamed
-from experiments.training import Setup, TrainState, evaluate, train_epoch
+from experiments.training import Setup, TrainState, evaluate, fit, train_epoch
+from experiments.training.placement import check_batch_size, place_state, placement_of, replicate
+from experiments.training.streamed import evaluate_streamed, train_streamed
 
 EPOCHS = 5
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from experiments.cells import once, run_cells
-from experiments.rows import read_rows, rows_csv
-from experiments.runs import open_run, write_atomically
+from experiments.runs.cells import once, run_cells
+from experiments.runs.folders import open_run, write_atomically
+from experiments.runs.options import RunOptions
+from experiments.runs.rows import read_rows, rows_csv
 
 
 class Square(NamedTuple):
@@ -100,9 +101,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Options:
-    results: Path
-    run: str | None = None
+class Options(RunOptions):
     rate: float = 0.1
     workers: int = 1
 
@@ -110,18 +109,18 @@ class Options:
 def test_a_run_of_other_options_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = open_run("squares", Options(tmp_path, "a"))
+    folder = open_run("squares", Options(results=tmp_path, run="a"))
     assert folder == tmp_path / "squares" / "a"
-    assert open_run("squares", Options(tmp_path, "a")) == folder
+    assert open_run("squares", Options(results=tmp_path, run="a")) == folder
     with pytest.raises(SystemExit):
-        open_run("squares", Options(tmp_path, "a", rate=0.2))
+        open_run("squares", Options(results=tmp_path, run="a", rate=0.2))
     assert "other options (rate)" in capsys.readouterr().err
     named = [
         open_run("squares", options, free=("workers",))
         for options in (
-            Options(tmp_path),
-            Options(tmp_path, workers=2),
-            Options(tmp_path, rate=0.2),
+            Options(results=tmp_path),
+            Options(results=tmp_path, workers=2),
+            Options(results=tmp_path, rate=0.2),
         )
     ]
     assert named[0] == named[1] != named[2]

@@ -11,7 +11,8 @@ import pytest
 from data_sets import CLASSES, SHAPES, images, write
 
 from experiments.data import Preprocessing, augmented, load, normalized
-from experiments.digits import digits
+from experiments.data.catalog import DATA_SETS
+from experiments.data.digits import digits
 
 
 def write_small(folder: Path, name: str, count: int = 12) -> tuple[Path, dict]:
@@ -114,7 +115,7 @@ def test_missing_data_set_names_the_command(tmp_path: Path) -> None:
 
 
 def test_names_that_cannot_be_loaded() -> None:
-    with pytest.raises(ValueError, match="no data set 'svhn'; there are digits, mnist"):
+    with pytest.raises(ValueError, match=f"no data set 'svhn'; there are {', '.join(DATA_SETS)}"):
         load("svhn")
     with pytest.raises(ValueError, match="too large"):
         load("imagenet2012")

@@ -16,12 +16,13 @@ from flax import nnx
 import synflow_jax as sf
 from experiments.data import Batch, Examples, first_of_each, normalized, stream, streamed
 from experiments.data.crops import center_crop, random_crop
-from experiments.fit import EpochRow, fit
 from experiments.training import (
+    EpochRow,
     Recipe,
     Setup,
     TrainState,
     evaluate,
+    fit,
     init_state,
     sgd,
     split_network,

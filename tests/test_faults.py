@@ -19,9 +19,9 @@ from mesh_training import fitted
 from test_mesh_training import ROOT, run_on
 from tiny_training import tiny, tiny_state
 
-from experiments.checkpoints import checkpoints, restore, save
-from experiments.fit import EpochRow
-from experiments.rows import read_rows
+from experiments.runs.rows import read_rows
+from experiments.training import EpochRow
+from experiments.training.checkpoints import checkpoints, restore, save
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 

@@ -11,11 +11,24 @@ import numpy as np
 import pytest
 
 import synflow_jax as sf
-from experiments import fig2, fig3, fig4, fig7, inputs
-from experiments.fig2_paper import PAPER_FILE, compare, paper_rows
-from experiments.layers import LayerKept, critical_compressions, kept_array
-from experiments.rounds import prune_by_rounds
-from experiments.rows import read_rows
+from experiments.fig2.__main__ import main as fig2
+from experiments.fig2.published import PAPER_FILE, compare, paper_rows
+from experiments.fig2.rows import LayerKept, critical_compressions, kept_array
+from experiments.fig3.__main__ import main as fig3
+from experiments.fig3.experiment import UnitScore, in_and_out, unit_scores
+from experiments.fig3.figure import correlation, largest_difference
+from experiments.fig4.__main__ import main as fig4
+from experiments.fig4.experiment import LayerScore, layer_scores, slope
+from experiments.fig4.published import paper_rows as fig4_paper_rows
+from experiments.fig7.__main__ import main as fig7
+from experiments.fig7.options import SCHEDULES
+from experiments.fig7.published import deviations
+from experiments.fig7.published import paper_rows as fig7_paper_rows
+from experiments.fig7.rows import Cut
+from experiments.inputs.__main__ import main as inputs
+from experiments.inputs.rows import Trained
+from experiments.runs.rows import read_rows
+from experiments.untrained.rounds import prune_by_rounds
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 
@@ -88,7 +101,7 @@ def test_rounds_refuse_scores_that_are_not_finite() -> None:
 
 def test_fig2_counts_and_collapse(tmp_path: Path) -> None:
     options = ("--model", "default/fc", "--methods", "magnitude", "random")
-    rows = run(fig2.main, "fig2", tmp_path, LayerKept, *options, "--compressions", "1", "30")
+    rows = run(fig2, "fig2", tmp_path, LayerKept, *options, "--compressions", "1", "30")
     for method in ("magnitude", "random"):
         compressions, kept = kept_array(rows, method)
         np.testing.assert_array_equal(compressions, [1, 30])
@@ -107,15 +120,15 @@ def test_fig2_counts_and_collapse(tmp_path: Path) -> None:
 def test_fig4_slopes() -> None:
     apply_fn, params = dense_network()
     scores = sf.synflow(apply_fn, jnp.ones((1, 8)))(params, sf.full_mask(params), None, None)
-    rows = fig4.layer_scores("synflow", lambda: {str(i): x for i, x in enumerate(scores)})
-    rows += fig4.layer_scores("ones", lambda: {str(i): x * 0 + 1 for i, x in enumerate(params)})
-    assert abs(fig4.slope(rows, "synflow") - 1) < 1e-6
-    assert abs(fig4.slope(rows, "ones")) < 1e-6
+    rows = layer_scores("synflow", lambda: {str(i): x for i, x in enumerate(scores)})
+    rows += layer_scores("ones", lambda: {str(i): x * 0 + 1 for i, x in enumerate(params)})
+    assert abs(slope(rows, "synflow") - 1) < 1e-6
+    assert abs(slope(rows, "ones")) < 1e-6
 
 
 def test_fig4_command(tmp_path: Path) -> None:
     options = ("--model", "default/fc", "--methods", "random")
-    rows = run(fig4.main, "fig4", tmp_path, fig4.LayerScore, *options)
+    rows = run(fig4, "fig4", tmp_path, LayerScore, *options)
     assert [round(1 / row.inverse_size) for row in rows] == [6400] + [10_000] * 4 + [1000]
     # Uniform from 0 to 1.
     assert all(abs(row.average - 0.5) <= 5 * (row.inverse_size / 12) ** 0.5 for row in rows)
@@ -123,42 +136,40 @@ def test_fig4_command(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_fig4_small_vgg(tmp_path: Path) -> None:
-    rows = run(fig4.main, "fig4", tmp_path, fig4.LayerScore, "--methods", "synflow", "random")
+    rows = run(fig4, "fig4", tmp_path, LayerScore, "--methods", "synflow", "random")
     assert len(rows) == 2 * 7
-    assert abs(fig4.slope(rows, "synflow") - 1) < 1e-6
-    assert abs(fig4.slope(rows, "random")) < 0.02
+    assert abs(slope(rows, "synflow") - 1) < 1e-6
+    assert abs(slope(rows, "random")) < 0.02
 
 
 def test_fig3_synflow_is_conserved_by_every_unit() -> None:
     apply_fn, params = dense_network()
     scores = sf.synflow(apply_fn, jnp.ones((1, 8)))(params, sf.full_mask(params), None, None)
-    rows = fig3.unit_scores("synflow", lambda: {str(i): x for i, x in enumerate(scores)})
-    rows += fig3.unit_scores(
-        "magnitude", lambda: {str(i): jnp.abs(x) for i, x in enumerate(params)}
-    )
+    rows = unit_scores("synflow", lambda: {str(i): x for i, x in enumerate(scores)})
+    rows += unit_scores("magnitude", lambda: {str(i): jnp.abs(x) for i, x in enumerate(params)})
     assert len(rows) == 2 * (12 + 20)
-    assert fig3.correlation(rows, "synflow") > 1 - 1e-9
-    assert fig3.largest_difference(rows, "synflow") < 1e-5
-    assert fig3.correlation(rows, "magnitude") < 0.9
+    assert correlation(rows, "synflow") > 1 - 1e-9
+    assert largest_difference(rows, "synflow") < 1e-5
+    assert correlation(rows, "magnitude") < 0.9
 
 
 def test_fig3_command(tmp_path: Path) -> None:
     options = ("--model", "default/fc", "--methods", "magnitude")
-    rows = run(fig3.main, "fig3", tmp_path, fig3.UnitScore, *options)
+    rows = run(fig3, "fig3", tmp_path, UnitScore, *options)
     assert len(rows) == 5 * 100
 
 
 def test_fig3_sums_by_hand() -> None:
     before, after = np.arange(2.0 * 3).reshape(1, 1, 2, 3), np.arange(12.0 * 2).reshape(12, 2)
-    entering, leaving = fig3.in_and_out(before, after)
+    entering, leaving = in_and_out(before, after)
     np.testing.assert_array_equal(entering, [0 + 3, 1 + 4, 2 + 5])
     np.testing.assert_array_equal(leaving, [after[c::3].sum() for c in range(3)])
 
 
 def test_fig7_more_rounds_cut_less(tmp_path: Path) -> None:
     options = ("--model", "default/fc", "--log10-compressions", "1", "--rounds", "1", "5", "20")
-    rows = run(fig7.main, "fig7", tmp_path, fig7.Cut, *options)
-    linear, exponential = ([r.ratio for r in rows if r.schedule == s] for s in fig7.SCHEDULES)
+    rows = run(fig7, "fig7", tmp_path, Cut, *options)
+    linear, exponential = ([r.ratio for r in rows if r.schedule == s] for s in SCHEDULES)
     assert linear[0] == exponential[0] > 1
     assert linear == sorted(linear, reverse=True)
     assert exponential[1] < linear[1]
@@ -167,7 +178,7 @@ def test_fig7_more_rounds_cut_less(tmp_path: Path) -> None:
 def test_inputs_mean_image_keeps_to_the_digits(tmp_path: Path) -> None:
     options = ("--paddings", "black", "--side", "12", "--log10-compressions", "0", "1")
     quick = ("--rounds", "10", "--seeds", "1", "--epochs", "1")
-    rows = run(inputs.main, "inputs", tmp_path, inputs.Trained, *options, *quick)
+    rows = run(inputs, "inputs", tmp_path, Trained, *options, *quick)
     digit = {(row.input, row.log10_compression): row.digit for row in rows}
     assert digit["ones", 0] == digit["mean", 0] == 64 / 144
     assert digit["mean", 1] == 1 > digit["ones", 1]
@@ -179,15 +190,15 @@ def test_inputs_mean_image_keeps_to_the_digits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("main", "bad", "word"),
     [
-        (fig2.main, ["--compressions", "0.5"], "--compressions must be from 1"),
-        (fig2.main, ["--full", "--vgg16-cifar100"], "give one of them"),
-        (fig2.main, ["--model", "lottery/vgg17"], "lottery/vgg17"),
-        (fig2.main, ["--paper-data", "nowhere", "--vgg16-cifar100"], "nowhere"),
-        (fig3.main, ["--model", "lottery/resnet20", "--input-shape", "32", "32", "3"], "line"),
-        (fig4.main, ["--methods", "snip", "--full"], "snip score with data"),
-        (fig7.main, ["--rounds", "0"], "--rounds must be >= 1"),
-        (fig7.main, ["--log10-compressions", "0"], "--log10-compressions"),
-        (inputs.main, ["--side", "8"], "--side must be from 9"),
+        (fig2, ["--compressions", "0.5"], "--compressions must be from 1"),
+        (fig2, ["--full", "--vgg16-cifar100"], "give one of them"),
+        (fig2, ["--model", "lottery/vgg17"], "lottery/vgg17"),
+        (fig2, ["--paper-data", "nowhere", "--vgg16-cifar100"], "nowhere"),
+        (fig3, ["--model", "lottery/resnet20", "--input-shape", "32", "32", "3"], "line"),
+        (fig4, ["--methods", "snip", "--full"], "snip score with data"),
+        (fig7, ["--rounds", "0"], "--rounds must be >= 1"),
+        (fig7, ["--log10-compressions", "0"], "--log10-compressions"),
+        (inputs, ["--side", "8"], "--side must be from 9"),
     ],
 )
 def test_bad_option_is_answered_in_one_line(
@@ -204,8 +215,8 @@ def test_bad_option_is_answered_in_one_line(
 
 @needs_paper
 def test_published_slopes() -> None:
-    rows = fig4.paper_rows(PAPER)
-    slopes = {method: fig4.slope(rows, method) for method in ("synflow", "snip", "magnitude")}
+    rows = fig4_paper_rows(PAPER)
+    slopes = {method: slope(rows, method) for method in ("synflow", "snip", "magnitude")}
     assert {method: round(x, 2) for method, x in slopes.items()} == {
         "synflow": 1.0,
         "snip": 0.56,
@@ -239,7 +250,7 @@ def test_vgg16_keeps_what_was_published(
 ) -> None:
     options = ("--vgg16-cifar100", "--methods", method, "--paper-data", str(PAPER))
     compressions = [str(10**power) for power in powers]
-    rows = run(fig2.main, "fig2", tmp_path, LayerKept, *options, "--compressions", *compressions)
+    rows = run(fig2, "fig2", tmp_path, LayerKept, *options, "--compressions", *compressions)
     found = compare(rows, paper_rows(PAPER), method)
     assert found.ratio < found.quantile
     if method == "synflow":
@@ -253,7 +264,7 @@ def test_vgg16_keeps_what_was_published(
 def test_vgg19_cuts_what_was_published(tmp_path: Path) -> None:
     options = ("--full", "--rounds", "1", "10", "--log10-compressions", "0.5", "2")
     paper = ("--paper-data", str(PAPER))
-    rows = run(fig7.main, "fig7", tmp_path, fig7.Cut, *options, *paper)
-    found = fig7.deviations(rows, fig7.paper_rows(PAPER))
+    rows = run(fig7, "fig7", tmp_path, Cut, *options, *paper)
+    found = deviations(rows, fig7_paper_rows(PAPER))
     assert len(found) == 8
     assert np.abs(found).max() <= 0.03

@@ -17,40 +17,13 @@ from flax import linen, nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
+from linear_reference import assert_scores_close, plain_scores, scaled_scores
 
 import synflow_jax as sf
 from synflow_jax.homogeneous import activations
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 KEY = jax.random.key(0)
-
-
-def plain_scores(apply_fn: Any, params: Any, inputs: Any) -> Any:
-    """|w| dR/d|w| of a network of ReLUs at most, by plain differentiation."""
-    magnitudes = jax.tree.map(jnp.abs, params)
-
-    def flow(params: Any) -> jax.Array:
-        return jax.tree.reduce(jnp.add, jax.tree.map(jnp.sum, apply_fn(params, inputs)))
-
-    return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))
-
-
-def scaled_scores(apply_fn: Any, params: Any, inputs: Any, **options: Any) -> Any:
-    """SynFlow's scores without the common power of two, in float64."""
-    score_fn = sf.synflow(apply_fn, inputs, **options)
-    mask = jax.tree.map(lambda _: jnp.array(True), params)
-    power = int(sf.flow(apply_fn, params, inputs, **options).exponent)
-    scores = jax.jit(score_fn)(params, mask, None, None)
-    return jax.tree.map(lambda s: np.ldexp(np.asarray(s, np.float64), power), scores)
-
-
-def assert_scores_close(ours: Any, expected: Any, tolerance: float) -> None:
-    leaves = list(zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True))
-    assert leaves
-    for a, b in leaves:
-        scale = np.abs(b).max()
-        assert np.all(np.isfinite(a))
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
 
 
 # What Flax users write.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import train
+from experiments.train import __main__ as train
 
 ROOT = Path(__file__).parents[1]
 

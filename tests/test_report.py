@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.report import main
+from experiments.report.__main__ import main
 
 HOSTILE = "<script>alert('&')</script>"
 CONFIG = {

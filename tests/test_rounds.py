@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import SIZES, all_score_fns, dense_apply, dense_batch, dense_params
+from networks import SIZES, dense_apply, dense_batch, dense_params
 
 import synflow_jax as sf
 
@@ -158,13 +158,11 @@ def test_counts_of_two_words_reach_every_door(monkeypatch: pytest.MonkeyPatch) -
     assert type(seen[0]).__name__ == "Wide"
 
 
-@pytest.mark.parametrize("method", sorted(all_score_fns()))
-def test_traces_leak_nothing(method: str) -> None:
+def test_traces_leak_nothing() -> None:
     def apply_fn(params: Any, x: jax.Array) -> jax.Array:
         x = jax.lax.conv_general_dilated(
             x, params["conv"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
-        x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         return jax.nn.relu(x).mean((1, 2)) @ params["dense"]
 
     keys = jax.random.split(jax.random.key(0), 2)
@@ -172,11 +170,8 @@ def test_traces_leak_nothing(method: str) -> None:
         "conv": jax.random.normal(keys[0], (3, 3, 3, 4)),
         "dense": jax.random.normal(keys[1], (4, 3)),
     }
-    images = jax.random.uniform(keys[0], (2, 8, 8, 3))
-    batch = (images, jnp.array([0, 1]))
+    images = jax.random.uniform(keys[0], (1, 4, 4, 3))
     with jax.checking_leaks():
-        for inputs in (jnp.ones((1, 8, 8, 3)), images[:1]):
-            score_fn = all_score_fns(apply_fn, inputs)[method]
-            sf.prune(score_fn, params, 4.0, rounds=2, batch=batch, key=keys[0])
-            if method == "synflow":
-                sf.sweep(score_fn, params, [2.0, 4.0], rounds=2)
+        for inputs in (jnp.ones((1, 4, 4, 3)), images):
+            sf.prune(sf.synflow(apply_fn, inputs), params, 4.0, rounds=2)
+        sf.sweep(sf.synflow(apply_fn, images), params, [2.0, 4.0], rounds=2)

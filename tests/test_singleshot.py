@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.singleshot import main
+from experiments.singleshot.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 

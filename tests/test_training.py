@@ -19,23 +19,27 @@ from golden_networks import GOLDEN, unpacked
 from tiny_training import RECIPE, Examples, examples, tiny, tiny_state
 
 import synflow_jax as sf
-from experiments import train
-from experiments.checkpoints import checkpoints, restore
-from experiments.fit import EpochRow, NonFiniteLossError, fit
-from experiments.presets import PRESETS, PUBLISHED, preset_for
-from experiments.rows import read_rows
+from experiments.runs.rows import read_rows
+from experiments.train import __main__ as train
 from experiments.training import (
+    PRESETS,
+    PUBLISHED,
+    EpochRow,
+    NonFiniteLossError,
     Recipe,
     Setup,
     TrainState,
     evaluate,
+    fit,
     init_state,
+    preset_for,
     sgd,
     shuffled_batches,
     split_network,
     train_epoch,
     train_steps,
 )
+from experiments.training.checkpoints import checkpoints, restore
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 
@@ -311,7 +315,7 @@ def test_tensorboard_files_without_tensorflow(tmp_path: Path) -> None:
 def test_missing_tensorboard_is_answered_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("experiments.tensorboard.find_spec", lambda _: None)
+    monkeypatch.setattr("experiments.training.tensorboard.find_spec", lambda _: None)
     with pytest.raises(SystemExit):
         train.main(["--tensorboard"])
     assert "synflow_jax[tensorboard]" in capsys.readouterr().err

@@ -11,8 +11,7 @@ import numpy as np
 from flax import nnx
 
 import synflow_jax as sf
-from experiments.fit import fit
-from experiments.training import Recipe, Setup, TrainState, init_state, sgd, split_network
+from experiments.training import Recipe, Setup, TrainState, fit, init_state, sgd, split_network
 
 RECIPE = Recipe(24, 0.05, drops=(8, 16), drop_factor=0.5, weight_decay=1e-3, batch_size=16)
 

@@ -13,8 +13,8 @@ from benchmarks.harness.pruning import COMPRESSION
 from benchmarks.harness.table import Reach, Row
 from benchmarks.harness.timing import alternate, carried
 from benchmarks.networks.zoo import Network, images, make
-from experiments.presets import PRESETS
 from experiments.training import (
+    PRESETS,
     Setup,
     TrainState,
     init_state,

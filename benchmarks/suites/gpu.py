@@ -27,6 +27,6 @@ FULL: Mapping[str, tuple[Part, ...]] = {
 QUICK: Mapping[str, tuple[Part, ...]] = {
     "rounds": (partial(alone, pruning=Pruning("Two convolutions", SMALL, 3)),),
     "kth": (partial(against_partition, network=SMALL),),
-    "training": (partial(against_bare_optimizer, network=SMALL, batch=20, steps=2, scan=True),),
+    "training": (partial(against_bare_optimizer, network=SMALL, batch=2, steps=2, scan=True),),
 }
 """The same on a small network."""

@@ -2,6 +2,9 @@
 
 from experiments.data.augmentation import augmented as augmented
 from experiments.data.augmentation import normalized as normalized
+from experiments.data.catalog import DataName as DataName
+from experiments.data.catalog import SmallName as SmallName
+from experiments.data.digits import class_batch as class_batch
 from experiments.data.loading import load as load
 from experiments.data.streaming import first_of_each as first_of_each
 from experiments.data.streaming import stream as stream

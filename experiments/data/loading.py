@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.data.catalog import describe
-from experiments.data.types import DataSet, Examples, Preprocessing
-from experiments.digits import CLASSES, split_digits
+from experiments.data.types import DataSet, Examples
 
 if TYPE_CHECKING:
     from experiments.data.records import Records
@@ -18,7 +17,7 @@ def load(name: str, data_dir: Path | None = None) -> DataSet:
     """The data set with all its images on the device, as uint8.
 
     Args:
-        name: digits, mnist, cifar10, cifar100 or tiny_imagenet.
+        name: one of `experiments.data.catalog.SMALL`.
         data_dir: where data sets were prepared, by default ``~/tensorflow_datasets``. The digits
             come with scikit-learn. Nothing is downloaded.
 
@@ -32,31 +31,20 @@ def load(name: str, data_dir: Path | None = None) -> DataSet:
         >>> digits.train.images.shape, digits.train.images.dtype, digits.classes
         ((1437, 8, 8, 1), dtype('uint8'), 10)
     """
-    if name == "digits":
-        return _digits()
     description = describe(name)
-    if description.shape is None:
+    if description.arrays is not None:
+        train, test = (Examples(*map(jnp.asarray, part)) for part in description.arrays())
+    elif description.shape is None:
         raise ValueError(f"{name} is too large for the device; take experiments.data.stream")
-    # Late, so that the digits need no library for files.
-    from experiments.data.records import open_records
+    else:
+        # Late, so that sets without files need no library for them.
+        from experiments.data.records import open_records
 
-    train, test = (open_records(name, data_dir, train=train) for train in (True, False))
-    return DataSet(
-        name,
-        description.classes,
-        description.preprocessing,
-        _examples(train, description.shape),
-        _examples(test, description.shape),
-    )
-
-
-def _digits() -> DataSet:
-    train, test = split_digits()
-    # Their pixels go from 0 to 16; nothing is lost by keeping them.
-    pixels = train.images / 255
-    preprocessing = Preprocessing((float(pixels.mean()),), (float(pixels.std()),))
-    train, test = (Examples(jnp.asarray(x), jnp.asarray(y)) for x, y in (train, test))
-    return DataSet("digits", CLASSES, preprocessing, train, test)
+        train, test = (
+            _examples(open_records(name, data_dir, train=train), description.shape)
+            for train in (True, False)
+        )
+    return DataSet(name, description.classes, description.preprocessing, train, test)
 
 
 def _examples(records: "Records", shape: tuple[int, ...]) -> Examples:

@@ -9,7 +9,10 @@ import numpy as np
 
 
 class Examples(NamedTuple):
-    """Images, uint8 of shape ``(n, height, width, channels)``, and labels, int32 ``(n,)``."""
+    """Images of shape ``(n, height, width, channels)`` and labels, int32 ``(n,)``, on the device.
+
+    Images are uint8 as they come, or float32 and ready for a network.
+    """
 
     images: jax.Array
     labels: jax.Array
@@ -26,7 +29,9 @@ class Examples(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images, uint8 of shape ``(n, 224, 224, 3)``, and labels, int32 ``(n,)``, on the host."""
+    """Images, uint8 of shape ``(n, height, width, channels)``, and labels, int32 ``(n,)``, on the
+    host.
+    """
 
     images: np.ndarray
     labels: np.ndarray

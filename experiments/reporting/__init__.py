@@ -1,0 +1,1 @@
+"""What came out: tables, figures, and the authors' published numbers beside ours."""

@@ -1,0 +1,1 @@
+"""What every command shares: options, a run's folder, cells that are kept, rows, an ending."""

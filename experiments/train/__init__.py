@@ -1,0 +1,1 @@
+"""Prune a network at initialization and train what is left."""

@@ -1,0 +1,1 @@
+"""Untrained networks to prune and look at: which one, its scores, and pruning by rounds."""
