@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import synflow_jax as sf
-from benchmarks import wide
-from benchmarks.measure import Figure, alternate, figure
-from benchmarks.rounds import compression
-from benchmarks.table import Reach, Row
+from benchmarks.harness.figures import Figure, figure, figures
+from benchmarks.harness.table import Reach, Row
+from benchmarks.harness.timing import alternate
+from benchmarks.measurements.rounds import compression
+from benchmarks.networks import dense
 
 LARGE = 2**22
 """From so many weights on they don't fit a cache, and each should cost the same."""
@@ -33,22 +34,18 @@ def by_weights(
 
 
 def _weights(width: int) -> int:
-    return wide.LAYERS * width**2
+    return dense.LAYERS * width**2
 
 
 def _nanoseconds(case: str, runs: int, width: int, rounds: int) -> dict[str, Figure]:
-    kernels = wide.kernels(width)
+    kernels = dense.kernels(width)
     score_fns = {
         "magnitude": sf.magnitude(),
-        "SynFlow": sf.synflow(wide.apply_fn, wide.inputs(width)),
+        "SynFlow": sf.synflow(dense.apply_fn, dense.inputs(width)),
     }
     sides = {
         name: lambda fn=fn: sf.prune(fn, kernels, compression(rounds), rounds=rounds)
         for name, fn in score_fns.items()
     }
     times = alternate(sides, runs, title=f"{case}, {_weights(width):,} weights")
-    a_weight = 1e9 / rounds / _weights(width)
-    return {
-        name: figure([a_weight * each for each in seconds], "ns a weight")
-        for name, seconds in times.items()
-    }
+    return figures(times, "ns a weight", factor=1e9 / rounds / _weights(width))

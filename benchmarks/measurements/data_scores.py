@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import synflow_jax as sf
-from benchmarks import torch_pruning
-from benchmarks.measure import alternate, figure, ratio
-from benchmarks.networks import Network, images, make
-from benchmarks.table import Reach, Row
-from benchmarks.torch_networks import torch_network
-
-COMPRESSION = 10.0
+from benchmarks.harness.figures import figures, ratio
+from benchmarks.harness.pruning import COMPRESSION, ScoreFn
+from benchmarks.harness.table import Reach, Row
+from benchmarks.harness.timing import alternate
+from benchmarks.networks.zoo import Network, images, make
+from benchmarks.pytorch import pruning as torch_pruning
+from benchmarks.pytorch.networks import torch_network
 
 
 class Method(NamedTuple):
@@ -24,7 +24,7 @@ class Method(NamedTuple):
     """
 
     title: str
-    ours: Callable[..., sf.types.ScoreFn]
+    ours: Callable[..., ScoreFn]
     theirs: Callable[..., torch_pruning.Scores]
     temperature: float
 
@@ -49,14 +49,10 @@ def against_torch(
     theirs = method.theirs(*torch_pruning.batch_tensors(batch))
     pruned = torch_network(made.model)
     sides = {
-        "ours": lambda: sf.prune(ours, made.params, COMPRESSION, rounds=1, batch=batch),
-        "theirs": lambda: torch_pruning.prune(pruned, theirs, COMPRESSION, 1),
+        "synflow_jax": lambda: sf.prune(ours, made.params, COMPRESSION, rounds=1, batch=batch),
+        "PyTorch": lambda: torch_pruning.prune(pruned, theirs, COMPRESSION, 1),
     }
     times = alternate(sides, runs, title=case)
-    figures = {
-        "synflow_jax": figure(times["ours"], "s"),
-        "PyTorch": figure(times["theirs"], "s"),
-        "times as fast": ratio(times["theirs"], times["ours"]),
-    }
+    faster = {"times as fast": ratio(times["PyTorch"], times["synflow_jax"])}
     what = f"{method.title} on {count:,} images, {network.name}"
-    return [Row(case, what, figures, "times as fast", reach)]
+    return [Row(case, what, figures(times, "s") | faster, "times as fast", reach)]

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 import synflow_jax as sf
-from benchmarks.compilations import counted
-from benchmarks.measure import alternate, figure, ratio
-from benchmarks.networks import Network, make
-from benchmarks.table import Reach, Row
+from benchmarks.harness.compilations import counted
+from benchmarks.harness.figures import figure, figures, ratio
+from benchmarks.harness.table import Reach, Row
+from benchmarks.harness.timing import alternate
+from benchmarks.networks.zoo import Network, make
 
 
 def against_loop(
@@ -30,20 +31,24 @@ def against_loop(
     score_fn = sf.synflow(made[0].apply_fn, made[0].inputs)
     sides = {
         "sweep": lambda: sf.sweep(score_fn, stacked, given, params_axis=0, rounds=rounds),
-        "loop": lambda: [sf.prune(score_fn, params, c, rounds=rounds) for c, params in members],
+        "loop of prune": lambda: [
+            sf.prune(score_fn, params, c, rounds=rounds) for c, params in members
+        ],
     }
     sf.prune(score_fn, members[0][1], 1.0, rounds=1)  # compiles what fills the first mask
     with counted() as compiled:
         jax.block_until_ready(sides["sweep"]())
     times = alternate(sides, runs, title=case)
     what = f"Sweep of {len(compressions)} compressions x {seeds} seeds, {network.name}"
-    figures = {
-        "sweep": figure(times["sweep"], "s"),
-        "loop of prune": figure(times["loop"], "s"),
-        "times as fast": ratio(times["loop"], times["sweep"]),
-    }
+    faster = {"times as fast": ratio(times["loop of prune"], times["sweep"])}
     compilations = {"compiled": figure([len(compiled)], "compilations")}
     return [
-        Row(case, f"{what}, {rounds} rounds", figures, "times as fast", reach),
+        Row(
+            case,
+            f"{what}, {rounds} rounds",
+            figures(times, "s") | faster,
+            "times as fast",
+            reach,
+        ),
         Row(case, f"{what}, its first call", compilations, "compiled", Reach(1)),
     ]

@@ -45,13 +45,11 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def commit() -> str | None:
-    """The checkout's commit, with ``-dirty`` behind it if files were changed since."""
+def commit(folder: Path = Path(__file__).parent) -> str | None:
+    """A checkout's commit, with ``-dirty`` behind it if files were changed since."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
     return done.stdout.strip() or None

@@ -1,4 +1,4 @@
-"""Networks of the zoo with what `sf.prune` takes of them."""
+"""Networks of `sf.models` that are measured, with what `sf.prune` takes of them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,11 +11,27 @@ import synflow_jax as sf
 
 
 class Network(NamedTuple):
-    """Which network: its name in the zoo, number of classes, and an image's shape (H, W, C)."""
+    """Which network: its name in `sf.models`, number of classes, an image's height and width."""
 
     name: str
     classes: int
-    shape: tuple[int, int, int]
+    side: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """An image's: height, width and channels."""
+        return self.side, self.side, 3
+
+
+SMALL = Network("default/conv", 10, 32)
+VGG11 = Network("lottery/vgg11-bn", 10, 32)
+VGG16 = Network("lottery/vgg16-bn", 100, 32)
+VGG16_CIFAR10 = VGG16._replace(classes=10)
+VGG19 = Network("imagenet/vgg19", 1000, 224)
+RESNET18 = Network("tinyimagenet/resnet18", 200, 64)
+RESNET20 = Network("lottery/resnet20", 10, 32)
+RESNET50 = Network("imagenet/resnet50", 1000, 224)
+RESNET110 = Network("lottery/resnet110", 10, 32)
 
 
 class Made(NamedTuple):

@@ -6,14 +6,13 @@ import jax
 import jax.numpy as jnp
 
 import synflow_jax as sf
-from benchmarks import torch_pruning
-from benchmarks.data_scores import Method
-from benchmarks.measure import figure
-from benchmarks.networks import Made, Network, images, make, with_mask
-from benchmarks.table import Reach, Row
-from benchmarks.torch_networks import masked_layers, torch_network
-
-COMPRESSION = 10.0
+from benchmarks.harness.figures import figure
+from benchmarks.harness.pruning import COMPRESSION
+from benchmarks.harness.table import Reach, Row
+from benchmarks.measurements.data_scores import Method
+from benchmarks.networks.zoo import Made, Network, images, make, with_mask
+from benchmarks.pytorch import pruning as torch_pruning
+from benchmarks.pytorch.networks import masked_layers, torch_network
 
 
 def synflow_agrees(case: str, runs: int, *, network: Network, rounds: int) -> list[Row]:

@@ -1,10 +1,8 @@
 """Pruning params that are sharded over devices of a CPU: the same masks, and what is exchanged.
 
-Run as ``python -m benchmarks.devices PLATFORM WIDTH ROUNDS`` it takes the devices there are. They
-share the machine's cores, so that times would say nothing.
+The devices share the machine's cores, so that times would say nothing.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,13 +12,12 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import synflow_jax as sf
-from benchmarks import wide
-from benchmarks.collectives import exchanged, runs
-from benchmarks.fresh import answer, in_fresh_process
-from benchmarks.measure import figure
-from benchmarks.table import Reach, Row
-
-COMPRESSION = 10.0
+from benchmarks.harness.collectives import exchanged, runs
+from benchmarks.harness.figures import figure
+from benchmarks.harness.fresh import in_fresh_process
+from benchmarks.harness.pruning import COMPRESSION, compiled_rounds
+from benchmarks.harness.table import Reach, Row
+from benchmarks.networks import dense
 
 
 def by_devices(
@@ -31,8 +28,7 @@ def by_devices(
     rows = []
     for count in counts:
         flags = f"--xla_force_host_platform_device_count={count}"
-        arguments = (str(width), str(rounds))
-        found = in_fresh_process("benchmarks.devices", *arguments, flags=flags)
+        found = in_fresh_process(pruned_sharded, width, rounds, flags=flags)
         rows += [row for method in found for row in _rows(case, count, method, found[method])]
     return rows
 
@@ -48,47 +44,43 @@ def _rows(case: str, count: int, method: str, found: dict[str, Any]) -> list[Row
     ]
 
 
-def main(platform: str, width: str, rounds: str) -> None:
-    """Both methods: SynFlow's masks in float64, since its rounds enlarge what rounding changes."""
-    jax.config.update("jax_platforms", platform)
-    size, steps = int(width), int(rounds)
+def pruned_sharded(width: int, rounds: int) -> dict[str, Any]:
+    """Both methods over all devices of the process.
+
+    SynFlow's masks are compared in float64, since its rounds enlarge what rounding changes.
+    """
     mesh = Mesh(jax.devices(), ("shards",))
-    sharded = wide.kernels(size, NamedSharding(mesh, PartitionSpec("shards")))
+    sharded = dense.kernels(width, NamedSharding(mesh, PartitionSpec("shards")))
     whole = jax.device_put(sharded, jax.devices()[0])
-    inputs = wide.inputs(size)
+    inputs = dense.inputs(width)
     wrong = {
-        "magnitude": differing(sf.magnitude(), sharded, whole, steps),
-        "SynFlow": _in_float64(inputs, sharded, whole, steps),
+        "magnitude": differing(sf.magnitude(), sharded, whole, rounds),
+        "SynFlow": _in_float64(inputs, sharded, whole, rounds),
     }
     moved = {
-        "magnitude": exchanged_in_a_round(sf.magnitude(), sharded, steps),
-        "SynFlow": exchanged_in_a_round(sf.synflow(wide.apply_fn, inputs), sharded, steps),
+        "magnitude": exchanged_in_a_round(sf.magnitude(), sharded, rounds),
+        "SynFlow": exchanged_in_a_round(sf.synflow(dense.apply_fn, inputs), sharded, rounds),
     }
-    weights = wide.LAYERS * size**2
-    answer(
-        **{
-            name: {"weights": weights, "exchanged": moved[name], "differing": wrong[name]}
-            for name in wrong
-        }
-    )
+    weights = dense.LAYERS * width**2
+    return {
+        name: {"weights": weights, "exchanged": moved[name], "differing": wrong[name]}
+        for name in wrong
+    }
 
 
 def _in_float64(inputs: jax.Array, sharded: Any, whole: Any, rounds: int) -> int:
     with jax.enable_x64(True):
-        score_fn = sf.synflow(wide.apply_fn, inputs, dtype=jnp.float64)
+        score_fn = sf.synflow(dense.apply_fn, inputs, dtype=jnp.float64)
         return differing(score_fn, sharded, whole, rounds)
 
 
 def exchanged_in_a_round(score_fn: Any, params: Any, rounds: int) -> Counter[str]:
     """Bytes by kind of collective that each device receives, on average over the rounds."""
-    mask = sf.full_mask(params)
-    counts = sf.round_counts(mask, COMPRESSION, rounds, sf.exponential, sf.global_top_k)
-    loop = jax.jit(sf.prune_rounds, static_argnames=("score_fn", "select"))
-    compiled = loop.lower(score_fn, params, mask, counts).compile()
+    compiled, arguments = compiled_rounds(score_fn, params, rounds)
     hlo = compiled.as_text()
     if hlo is None:
         raise RuntimeError(f"{jax.default_backend()} doesn't show its compiled HLO")
-    times = runs(lambda: compiled(params, mask, counts))
+    times = runs(lambda: compiled(*arguments))
     share = jax.device_count() * rounds
     return exchanged(hlo, {name: count / share for name, count in times.items()})
 
@@ -100,7 +92,3 @@ def differing(score_fn: Any, sharded: Any, whole: Any, rounds: int) -> int:
     ]
     mine, theirs = jax.device_get(masks)
     return sum(int((a != b).sum()) for a, b in zip(mine, theirs, strict=True))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

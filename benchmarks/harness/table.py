@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from benchmarks.measure import Figure, number
+from benchmarks.harness.figures import Figure, number
 
 HEADER = "| what | measured | result | reach |\n|---|---|---|---|"
 

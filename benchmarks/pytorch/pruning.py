@@ -14,7 +14,7 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
-from benchmarks.torch_networks import masked_layers, tensor
+from benchmarks.pytorch.networks import masked_layers, tensor
 
 TEMPERATURE = 200.0
 """GraSP divides the logits by it."""
