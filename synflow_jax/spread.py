@@ -12,8 +12,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from synflow_jax.types import Params
 
-# Bytes that pruning needs at once for each byte of a member's params. Compiled programs took 4 for a
-# dense network, 8 to 13 for small convolutional and narrow ones.
+# Bytes that pruning needs at once for each byte of a member's params. Compiled programs took 4 for
+# a dense network, 8 to 13 for small convolutional and narrow ones.
 _OF_PARAMS = 10
 # Bytes of activations for each byte of a member's batch.
 _OF_BATCH = 256

@@ -94,7 +94,7 @@ class History(NamedTuple):
 
     Attributes:
         kept: prunable weights left after the round, int32 of shape ``(rounds,)``; from `prune` and
-            `sweep` int64 if 2**31 or more of them are left after the first round.
+            `sweep` int64 if a round keeps 2**31 or more in a group.
         kept_by_layer: weights left after the round in each prunable leaf, in the order of
             ``jax.tree.leaves``, int32 of shape ``(rounds, layers)``.
         finite: whether all scores of a layer's remaining weights were finite, boolean of shape

@@ -62,16 +62,20 @@ def in_activation(site: Site) -> bool:
 def register_activation(fn: Callable[..., Any]) -> None:
     """Says that ``fn(x)`` stands for the positive part of x: the identity in the linear network.
 
-    All that ``fn`` does itself must serve the activation of one array, as in ``jax.nn.gelu``.
-    It's known by its code, so every function that the same ``def`` or ``lambda`` made is named.
-    For what was compiled before see `register`.
+    ``fn`` may do nothing else than compute the activation of one array, as ``jax.nn.gelu`` does.
+    It's known by its code, so every function that one ``def`` or ``lambda`` made is registered with
+    it. `prune`, `sweep` and `tickets` compile anew after it; what you put under ``jax.jit``
+    yourself and called before stays as it was.
 
     Args:
         fn: a Python function, or one under ``jax.jit``.
 
+    Returns:
+        Nothing.
+
     Raises:
-        TypeError: not a Python function, or an operation of JAX's own, such as ``jnp.tanh``, that
-            other functions are made of.
+        TypeError: ``fn`` isn't a Python function, or it's an operation of JAX's own that other
+            functions are made of, such as ``jnp.tanh``.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
