@@ -29,7 +29,7 @@ from synflow_jax.rounds import (
     prune_rounds,
     round_counts,
     start_mask,
-    with_totals,
+    with_exact_kept,
 )
 from synflow_jax.schedules import exponential
 from synflow_jax.selection import TwoWordCount, global_top_k
@@ -187,7 +187,7 @@ def sweep(
             key=key,
             where=f"round 1 of sweep member {i}",
         )
-    return masks, with_totals(histories, counts)
+    return masks, with_exact_kept(histories, counts)
 
 
 def _sweep(

@@ -13,11 +13,15 @@ import numpy as np
 from jax import lax
 
 Origins = tuple[tuple[int, ...] | None, ...]
-"""For each axis which held slice each slice is, or ``None`` where all are held. ``()``: all are."""
+"""For each axis the number of the held slice that each slice equals, or ``None`` where all slices
+are held; ``()`` where they are on all axes."""
 
 
 def distinct(slices: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
-    """Where the distinct slices of the first axis stand first, and which of them each one is."""
+    """Numbers of the first of equal slices of the first axis, and which of these each slice equals.
+
+    The latter is None if all slices differ.
+    """
     seen: dict[bytes, int] = {}
     origins = tuple(seen.setdefault(each.tobytes(), len(seen)) for each in slices)
     if len(seen) == len(slices):
@@ -30,7 +34,7 @@ def _firsts(origins: tuple[int, ...]) -> np.ndarray:
 
 
 def held_once(x: np.ndarray) -> tuple[np.ndarray, Origins]:
-    """An array's distinct slices along each axis."""
+    """An array's distinct slices along each axis, and the origins of all."""
     origins = []
     for axis in range(x.ndim):
         first, origin = distinct(np.moveaxis(x, axis, 0))
@@ -48,7 +52,7 @@ def whole(x: jax.Array, origins: Origins, axes: Sequence[int] | None = None) -> 
 
 
 def common(a: Origins, b: Origins) -> Origins:
-    """The fewest slices in which arrays of both origins can be held."""
+    """The origins with the fewest slices in which arrays of both origins can be held."""
     return tuple(
         None if p is None or q is None else distinct(np.stack([p, q], axis=1))[1]
         for p, q in zip(a, b, strict=True)
@@ -56,7 +60,7 @@ def common(a: Origins, b: Origins) -> Origins:
 
 
 def finer(x: jax.Array, origins: Origins, wanted: Origins) -> jax.Array:
-    """An array held in ``origins``, in ``wanted`` that tell apart at least as much."""
+    """An array that is held in ``origins``, held in ``wanted``, which have its slices and more."""
     for axis, (origin, new) in enumerate(zip(origins, wanted, strict=True)):
         if origin is not None and origin != new:
             slices = np.arange(len(origin)) if new is None else _firsts(new)
@@ -81,12 +85,16 @@ def picked(x: jax.Array, axis: int, index: np.ndarray) -> jax.Array:
 
 
 def added_up(index: np.ndarray, size: int, x: jax.Array) -> jax.Array:
-    """Sums of the slices of ``x`` that have the same number: ``size`` of them.
+    """Sums of those slices of ``x`` that have one number, for each number below ``size``.
 
     Args:
-        index: numbers below ``size``, or -1 for what is left out; of the shape of the first axes.
+        index: the number of each slice, integers below ``size``, -1 for what is left out; their
+            shape is that of the first axes of ``x``.
         size: how many sums.
         x: an array.
+
+    Returns:
+        An array of shape ``(size, *x.shape[index.ndim:])``.
     """
     ones = jnp.asarray(np.arange(size) == index.reshape(-1, 1), x.dtype)
     rows = x.reshape(index.size, -1)

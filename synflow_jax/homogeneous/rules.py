@@ -83,9 +83,6 @@ def register(primitive: Primitive, rule: Rule) -> None:
             several results, and raises ``site.refuse(why)`` for what it can't do. It's called only
             if an operand is part of the flow.
 
-    Returns:
-        Nothing.
-
     Raises:
         TypeError: ``primitive`` isn't a JAX primitive, or ``rule`` isn't a function.
 

@@ -66,7 +66,7 @@ def compiled_rounds(
     if may_be_zero(history):
         first = where.format(1)
         check_zero_scores(score_fn, params, start, mask, batch=batch, key=key, where=first)
-    return mask, with_totals(history, counts)
+    return mask, with_exact_kept(history, counts)
 
 
 def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | TwoWordCount:
@@ -74,7 +74,7 @@ def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | TwoWordCount:
     return two_words(counts) if counts.dtype == np.int64 else counts
 
 
-def with_totals(history: History, counts: np.ndarray) -> History:
+def with_exact_kept(history: History, counts: np.ndarray) -> History:
     """The history, with ``kept`` added up on the host in int64 if the counts are int64."""
     if counts.dtype != np.int64:
         return history

@@ -73,19 +73,19 @@ def round_counts(
     check_selection(select)
     layers = [leaf for leaf in jax.tree.leaves(mask) if np.ndim(leaf)]
     sizes = [leaf.size for leaf in layers]
-    total, kept = sum(sizes), sum(int(each) for each in _counted(layers))
+    size, kept = sum(sizes), sum(int(each) for each in _counted(layers))
     if not kept:
-        raise ValueError(f"nothing is left to prune: 0 of {total:,} weights are prunable and kept")
-    if compression * kept < total:
+        raise ValueError(f"nothing is left to prune: 0 of {size:,} weights are prunable and kept")
+    if compression * kept < size:
         raise ValueError(
-            f"compression={compression:g} asks for {total / compression:,.0f} of {total:,} "
-            f"weights, but mask keeps only {kept:,}; pass compression >= {total / kept:g}"
+            f"compression={compression:g} asks for {size / compression:,.0f} of {size:,} "
+            f"weights, but mask keeps only {kept:,}; pass compression >= {size / kept:g}"
         )
     # The product may overflow; so large a compression keeps a single weight whatever the schedule.
-    left = min(compression * kept, sys.float_info.max) / total
+    left = min(compression * kept, sys.float_info.max) / size
     densities = _densities(schedule, left, rounds)
-    if kept < total:
-        densities = densities * (kept / total)
+    if kept < size:
+        densities = densities * (kept / size)
         densities[-1] = _densities(schedule, compression, 1)[-1]
     counts = np.asarray(select.counts(sizes, densities))
     if counts.ndim != 2 or len(counts) != rounds or counts.dtype.kind not in "iu":
