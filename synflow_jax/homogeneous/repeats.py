@@ -2,7 +2,11 @@
 
 On an input of ones a linear network's maps are equal at all positions far from the border, so what
 is computed at one of them holds for all, and so does its gradient. Along each axis only distinct
-slices are held, with a note for each slice of the whole array which of them it is.
+slices are held, with the number of the one that each slice of the whole array equals, its origins:
+
+    whole      2  3  3  3  3  2
+    held       2  3
+    origins    0  1  1  1  1  0
 """
 
 from collections.abc import Sequence
@@ -18,9 +22,11 @@ are held; ``()`` where they are on all axes."""
 
 
 def distinct(slices: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
-    """Numbers of the first of equal slices of the first axis, and which of these each slice equals.
+    """What is held of slices along the first axis.
 
-    The latter is None if all slices differ.
+    Returns:
+        Where each distinct slice comes first, integers; and the origins along this axis, None if
+        all slices differ.
     """
     seen: dict[bytes, int] = {}
     origins = tuple(seen.setdefault(each.tobytes(), len(seen)) for each in slices)
@@ -44,7 +50,7 @@ def held_once(x: np.ndarray) -> tuple[np.ndarray, Origins]:
 
 
 def whole(x: jax.Array, origins: Origins, axes: Sequence[int] | None = None) -> jax.Array:
-    """The array with every slice, along ``axes`` or all."""
+    """The whole array of a held one: every slice along ``axes``, or along all axes."""
     for axis, origin in enumerate(origins):
         if origin is not None and (axes is None or axis in axes):
             x = picked(x, axis, np.array(origin))
