@@ -1,4 +1,4 @@
-"""Equations of a jaxpr: what they do to coefficients, and where they stand in the source."""
+"""Equations of a jaxpr: what they do to coefficients, and where they are in the source."""
 
 import functools
 import os
@@ -23,7 +23,12 @@ class NonHomogeneousError(ValueError):
 
 
 class Frame(NamedTuple):
-    """A call in progress when an equation was made: its code, and the line it was at."""
+    """A call in progress when an equation was made.
+
+    Attributes:
+        code: of the function called.
+        line: where it was in its file, an int from 1 on.
+    """
 
     code: CodeType
     line: int
@@ -33,9 +38,9 @@ class Site(NamedTuple):
     """Where a rule is applied.
 
     Attributes:
-        equation: the operation, its ``params`` and where it stands in the user's source.
-        biases: whether what is added to the flow takes part.
-        outer: the site of the call that the equation stands in.
+        equation: the operation, with its ``params`` and its line in the user's source.
+        biases: whether what is added to the flow takes part, a bool.
+        outer: the site of the call whose function the equation is in; None at the top.
     """
 
     equation: JaxprEqn
@@ -43,7 +48,7 @@ class Site(NamedTuple):
     outer: "Site | None"
 
     def bind(self, *args: Any) -> Any:
-        """The operation itself, on arrays."""
+        """What the operation itself returns, given arrays."""
         return bind(self.equation, *args)
 
     def refuse(self, why: str) -> NonHomogeneousError:
@@ -59,8 +64,8 @@ class Site(NamedTuple):
     def frames(self) -> list[Frame]:
         """The calls that made the equation, the innermost first.
 
-        A jitted function is traced once, so inside one only the frames up to its own count: what
-        it was first called from isn't what calls it now. Empty if it isn't among them.
+        A jitted function is traced once, at its first call, and may be called from elsewhere now.
+        So inside one only the frames up to its own are given, and none if its own isn't there.
         """
         traceback, caller, found = self.equation.source_info.traceback, self._jitted(), []
         if not traceback:
@@ -72,7 +77,7 @@ class Site(NamedTuple):
         return [] if caller else found
 
     def _jitted(self) -> str | None:
-        """Name, file and line of the jitted function that the equation stands in."""
+        """Name, file and line of the jitted function that the equation is in."""
         if self.outer is None:
             return None
         params = self.outer.equation.params
@@ -81,7 +86,7 @@ class Site(NamedTuple):
         return params["jaxpr"].jaxpr.debug_info.func_src_info
 
     def source_line(self) -> str:
-        """The user's file, line and function: the innermost that belongs to no library here.
+        """The user's file, line and function: the innermost outside of JAX, Flax and synflow_jax.
 
         If there is none, as in a ready-made model, the innermost outside of JAX.
         """
@@ -100,15 +105,15 @@ class Site(NamedTuple):
 
 
 def bind(equation: JaxprEqn, *args: Any) -> Any:
-    """An equation's operation applied to arrays; what it does in float16 is done in float32."""
-    params = equation.primitive.get_bind_params(wide_params(equation))
+    """What an equation's operation returns, given arrays; float16 is computed in float32."""
+    params = equation.primitive.get_bind_params(widened_params(equation))
     if _has_inner_jaxpr(equation.params):
         args = _as_declared(equation, args)
     with equation.ctx.manager:
         return jax.tree.map(widened, equation.primitive.bind(*args, **params))
 
 
-def wide_params(equation: JaxprEqn) -> dict[str, Any]:
+def widened_params(equation: JaxprEqn) -> dict[str, Any]:
     """An equation's parameters, with float32 for narrower types."""
     return {
         name: np.dtype(np.float32) if isinstance(value, np.dtype) and is_narrow(value) else value
@@ -134,7 +139,7 @@ def _as_declared(equation: JaxprEqn, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def constant(equation: JaxprEqn, operands: list[Coefficient]) -> list[Coefficient]:
-    """An operation on coefficients alone: done as it is."""
+    """The results of an operation on coefficients alone, which is done as it is."""
     results = _listed(equation, bind(equation, *(operand.value for operand in operands)))
     known = _known(equation, operands)
     if equation.primitive.name in ONE_TO_ONE:
@@ -149,7 +154,7 @@ def constant(equation: JaxprEqn, operands: list[Coefficient]) -> list[Coefficien
     return [_described(equation, operands, r, number(i)) for i, r in enumerate(results)]
 
 
-# Operations that hand on each of their operands by itself.
+# Operations that return each of their operands.
 ONE_TO_ONE = frozenset("device_put optimization_barrier pcast pvary".split())
 
 
@@ -181,7 +186,7 @@ def _described(
     """A result, with what is known of it."""
     trained = any(operand.trained for operand in operands)
     floats = [operand for operand in operands if _is_float(operand.value)]
-    # Integers and truth values that depend on the params decide by value.
+    # Where integers or booleans depend on the params, values decide: a gradient wouldn't tell.
     decides = any(o.trained and not _is_float(o.value) for o in operands) or not _is_float(result)
     if trained and decides:
         return Coefficient(result, trained=True, sign=Sign.MIXED)

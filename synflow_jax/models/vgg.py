@@ -39,7 +39,10 @@ class VGGPlan:
 
 
 class VGG(nnx.Module):
-    """Convolutions, hidden dense layers and an output layer (Simonyan & Zisserman 2015)."""
+    """Convolutions, hidden dense layers and an output layer.
+
+    Simonyan & Zisserman 2015, arXiv:1409.1556.
+    """
 
     def __init__(
         self,
