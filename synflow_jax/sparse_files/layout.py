@@ -1,4 +1,4 @@
-"""What lies where in a file of `save_sparse`: named arrays, and metadata of short strings."""
+"""What lies where in a file of `save_sparse`: named arrays, and a short header."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ import numpy as np
 
 from synflow_jax.sparse_files.nested import LeafPath
 
-FORMAT, VERSION = "synflow_jax.sparse", "1"
+FORMAT, VERSION = "synflow_jax.sparse", 1
 
 # What the NumPy reader of safetensors knows; values of other dtypes are stored as bytes.
 READABLE = ("bfloat16", "float16", "float32", "float64")
@@ -47,19 +47,20 @@ def safetensors_package() -> ModuleType:
 
 
 def metadata_of(leaves: Sequence[Leaf]) -> dict[str, str]:
-    """Strings for the file's header.
+    """One string for the file's header.
 
     Names repeat, so that compressed they take a fifth; plain, those of a small network would take
-    more than its weights at high compressions.
+    more than its weights at high compressions. It's one string since safetensors writes several
+    in any order, and the same network should give the same file.
     """
-    text = json.dumps(leaves, separators=(",", ":"))
-    packed = base64.b64encode(zlib.compress(text.encode(), level=9)).decode()
-    return {"format": FORMAT, "version": VERSION, "leaves": packed}
+    rows = json.dumps(leaves, separators=(",", ":"))
+    packed = base64.b64encode(zlib.compress(rows.encode(), level=9)).decode()
+    return {FORMAT: json.dumps({"version": VERSION, "leaves": packed})}
 
 
-def leaves_of(metadata: Mapping[str, str]) -> list[Leaf]:
-    """What `metadata_of` was given."""
-    rows = json.loads(zlib.decompress(base64.b64decode(metadata["leaves"])))
+def leaves_of(packed: str) -> list[Leaf]:
+    """The leaves that `metadata_of` was given, from their part of the header."""
+    rows = json.loads(zlib.decompress(base64.b64decode(packed)))
     return [
         Leaf(tuple(map(_step, path)), dtype, tuple(shape), tuple(mask_shape))
         for path, dtype, shape, mask_shape in rows

@@ -1,5 +1,6 @@
 """Read a pruned network from a file."""
 
+import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ def load_sparse(path: str | os.PathLike[str], *, like: Params | None = None) -> 
         places = _places_in(path, leaves, like)
     try:
         arrays, masks = unpack(leaves, tensors)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
     params, mask = (jax.tree.map(lambda i, a=a: jnp.array(a[i]), places) for a in (arrays, masks))
     return params, mask
@@ -89,20 +90,22 @@ def _read(path: Path) -> tuple[list[Leaf], dict[str, np.ndarray]]:
 
 
 def _read_leaves(path: Path, metadata: Mapping[str, str]) -> list[Leaf]:
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise ValueError(
             f"'{path}' is a safetensors file, but not of sf.save_sparse; read its arrays with "
             "safetensors.numpy.load_file"
         )
-    if metadata.get("version") != VERSION:
-        raise ValueError(
-            f"'{path}' is of version {metadata.get('version')}, and this synflow_jax reads version "
-            f"{VERSION}; install the synflow_jax that wrote it, or a newer one"
-        )
     try:
-        return leaves_of(metadata)
+        header = json.loads(metadata[FORMAT])
+        leaves = leaves_of(header["leaves"]) if header["version"] == VERSION else None
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise _damaged(path) from error
+    if leaves is None:
+        raise ValueError(
+            f"'{path}' is of version {header['version']}, and this synflow_jax reads version "
+            f"{VERSION}; install the synflow_jax that wrote it, or a newer one"
+        )
+    return leaves
 
 
 def _damaged(path: Path) -> ValueError:

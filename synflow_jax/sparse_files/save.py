@@ -31,9 +31,10 @@ def save_sparse(path: str | os.PathLike[str], params: Params, mask: Mask) -> Non
       Values of 8 bits or fewer are held as their bytes, uint8.
     - ``masks``: the other leaves' masks at their own shapes, each by ``numpy.packbits``.
 
-    Its metadata are ``format``, ``version`` and ``leaves``: a JSON list of every leaf's path,
-    dtype, shape and mask's shape, compressed by zlib, in base64. A place in a list is written
-    ``[0]``, to tell it from a dict's key ``0``.
+    The metadata's one entry, ``synflow_jax.sparse``, is JSON of ``version`` and ``leaves``: a JSON
+    list of every leaf's path, dtype, shape and mask's shape, compressed by zlib, in base64. A place
+    in a list is written ``[0]``, to tell it from a dict's key ``0``. The same network gives the
+    same bytes.
 
     The file is written beside ``path`` first and then renamed, so it's there whole or not at all.
 
@@ -63,11 +64,11 @@ def save_sparse(path: str | os.PathLike[str], params: Params, mask: Mask) -> Non
     check_params(params)
     check_values({"params": params, "mask": mask}, "a file holds values; save outside of it")
     check_mask(mask, params)
+    _check_here("params", params)
+    _check_here("mask", mask)
     check_scalars(mask)
     paths = leaf_paths(params)
     check_unique("params", paths)
-    _check_here("params", params)
-    _check_here("mask", mask)
     arrays, masks = ([np.asarray(leaf) for leaf in jax.tree.leaves(t)] for t in (params, mask))
     leaves = [
         Leaf(leaf_path, array.dtype.name, array.shape, kept.shape)
@@ -78,7 +79,8 @@ def save_sparse(path: str | os.PathLike[str], params: Params, mask: Mask) -> Non
 
 def _check_here(tree_name: str, tree: Params | Mask) -> None:
     for name, leaf in named_leaves(tree):
-        if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        known = not isinstance(leaf, jax.Array) or leaf.is_fully_replicated
+        if not known and not leaf.is_fully_addressable:
             raise ValueError(
                 f"{tree_name} leaf '{name}' lies on devices of several processes; gather it with "
                 "jax.experimental.multihost_utils.process_allgather and save in one process"
@@ -87,12 +89,12 @@ def _check_here(tree_name: str, tree: Params | Mask) -> None:
 
 def _write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """All of the file, or nothing."""
-    save_file = safetensors_package().numpy.save_file
+    content = safetensors_package().numpy.save(dict(tensors), dict(metadata))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder '{path.parent}' to write '{path.name}' to")
     unfinished = path.with_name(f".{uuid4().hex}.unfinished")
     try:
-        save_file(dict(tensors), unfinished, dict(metadata))
+        unfinished.write_bytes(content)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
