@@ -1,12 +1,9 @@
 """Pruned networks in files: what comes back, how long they are, and what is refused."""
 
 import base64
-import io
 import json
 import stat
-import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import dense_params
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 import synflow_jax as sf
 from synflow_jax.checks import leaf_name
@@ -70,6 +67,11 @@ def masked_bits(mask: Any, params: Any) -> list[tuple[Any, ...]]:
     for array, keep in zip(arrays, jax.tree.leaves(mask), strict=True):
         array[~np.broadcast_to(keep, array.shape)] = 0
     return bits(arrays)
+
+
+def metadata_in(path: Path) -> dict[str, str]:
+    with safe_open(path, framework="numpy") as file:
+        return file.metadata()
 
 
 def test_round_trip_equals_apply_mask(path: Path) -> None:
@@ -213,119 +215,6 @@ def test_length(path: Path, name: str, compression: int) -> None:
     assert bits(loaded) == masked_bits(mask, params)
 
 
-def metadata_in(path: Path) -> dict[str, str]:
-    with safe_open(path, framework="numpy") as file:
-        return file.metadata()
-
-
-def npz() -> bytes:
-    file = io.BytesIO()
-    np.savez(file, a=np.ones(3))
-    return file.getvalue()
-
-
-def without(name: str) -> Callable[[Path], None]:
-    def rewrite(path: Path) -> None:
-        tensors = {key: value for key, value in load_file(path).items() if key != name}
-        save_file(tensors, path, metadata_in(path))
-
-    return rewrite
-
-
-def header(text: str) -> Callable[[Path], None]:
-    def rewrite(path: Path) -> None:
-        save_file(load_file(path), path, {"synflow_jax.sparse": text})
-
-    return rewrite
-
-
-def shortened(name: str) -> Callable[[Path], None]:
-    def rewrite(path: Path) -> None:
-        tensors = load_file(path)
-        save_file({**tensors, name: tensors[name][:-1]}, path, metadata_in(path))
-
-    return rewrite
-
-
-DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-1]), "is cut short or isn't.*save_spar"),
-    "header cut": (lambda p: p.write_bytes(p.read_bytes()[:40]), "is cut short or isn't"),
-    "empty": (lambda p: p.write_bytes(b""), "is cut short or isn't"),
-    "longer": (lambda p: p.write_bytes(p.read_bytes() + b"0"), "is cut short or isn't"),
-    "text": (lambda p: p.write_text("not a network at all"), "isn't a safetensors file"),
-    "npz": (lambda p: p.write_bytes(npz()), "isn't a safetensors file"),
-    "foreign": (lambda p: save_file({"a": np.ones(3)}, p), r"not of sf.save_sparse.*load_file"),
-    "other": (lambda p: save_file({}, p, {"format": "pt"}), "not of sf.save_sparse"),
-    "newer": (header('{"version": 2}'), "is of version 2.*reads version 1; install"),
-    "no values": (without("values.float32"), "is damaged"),
-    "no masks": (without("masks"), "is damaged"),
-    "fewer values": (shortened("values.float32"), "is damaged"),
-    "fewer masks": (shortened("masks"), "is damaged"),
-    "no JSON": (header("{"), "is damaged"),
-    "no object": (header("[]"), "is damaged"),
-    "no leaves": (header('{"version": 1}'), "is damaged"),
-    "no base64": (header('{"version": 1, "leaves": "!"}'), "is damaged"),
-    "not compressed": (header('{"version": 1, "leaves": "W10="}'), "is damaged"),
-}
-
-
-@pytest.mark.parametrize("case", DAMAGE)
-def test_files_that_are_refused(path: Path, case: str) -> None:
-    damage, message = DAMAGE[case]
-    sf.save_sparse(path, PARAMS, MASK)
-    damage(path)
-    with pytest.raises(ValueError, match=message) as error:
-        sf.load_sparse(path)
-    assert str(path) in str(error.value)
-
-
-@pytest.mark.parametrize("length", range(0, 320, 16))
-def test_any_truncation_is_told(path: Path, length: int) -> None:
-    sf.save_sparse(path, PARAMS, MASK)
-    path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match="is cut short"):
-        sf.load_sparse(path)
-
-
-def test_missing_files_and_folders(tmp_path: Path) -> None:
-    for missing in (tmp_path / "none.safetensors", tmp_path):
-        with pytest.raises(FileNotFoundError, match="there is no file"):
-            sf.load_sparse(missing)
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
-        sf.save_sparse(tmp_path / "none" / "pruned.safetensors", PARAMS, MASK)
-
-
-DENSE = PARAMS["dense"]
-LIKE = {
-    "missing": ({"dense": {"bias": DENSE["bias"]}}, "like has no leaf 'dense/kernel'"),
-    "more": ({**PARAMS, "out": DENSE["bias"]}, "the file has no leaf 'out'"),
-    "shape": (
-        {"dense": {**DENSE, "kernel": jnp.ones((2, 3))}},
-        r"leaf 'dense/kernel' is float32\(2, 2\), in like float32\(2, 3\)",
-    ),
-    "dtype": (
-        {"dense": {**DENSE, "bias": jnp.ones(2, jnp.bfloat16)}},
-        r"leaf 'dense/bias' is float32\(2,\), in like bfloat16\(2,\)",
-    ),
-    "many": ([jnp.ones(1)] * 9, "no leaf '4'; and 6 more. Pass params of the network"),
-    "two names": ({"a/b": jnp.ones(1), "a": {"b": jnp.ones(1)}}, "like has 2 leaves named 'a/b'"),
-}
-
-
-@pytest.mark.parametrize("case", LIKE)
-def test_like_that_does_not_fit(path: Path, case: str) -> None:
-    like, message = LIKE[case]
-    sf.save_sparse(path, PARAMS, MASK)
-    with pytest.raises(ValueError, match=message):
-        sf.load_sparse(path, like=like)
-
-
-def test_like_must_be_params(path: Path) -> None:
-    sf.save_sparse(path, PARAMS, MASK)
-    with pytest.raises(TypeError, match="like leaf 'a' must be a floating-point array"):
-        sf.load_sparse(path, like={"a": jnp.arange(3)})
-
-
 def test_float64_is_never_rounded(path: Path) -> None:
     params = {"kernel": np.array([[0.1, 0.2]])}
     sf.save_sparse(path, params, {"kernel": np.array([[True, False]])})
@@ -336,63 +225,11 @@ def test_float64_is_never_rounded(path: Path) -> None:
         np.testing.assert_array_equal(loaded["kernel"], [[0.1, 0.0]])
 
 
-TWICE = {"a/b": jnp.ones((1, 2)), "a": {"b": jnp.ones((1, 2))}}
-REFUSED: dict[str, tuple[Any, Any, type[Exception], str]] = {
-    "mask lacks": (PARAMS, {"dense": {}}, ValueError, "mask has no leaf 'dense/bias'"),
-    "mask's shape": (
-        PARAMS,
-        {"dense": {**MASK["dense"], "kernel": jnp.ones((2, 3), bool)}},
-        ValueError,
-        r"'dense/kernel' has shape \(2, 3\)",
-    ),
-    "mask of floats": (PARAMS, PARAMS, TypeError, "'dense/bias' must be boolean"),
-    "scalar False": (
-        PARAMS,
-        {"dense": {**MASK["dense"], "bias": jnp.array(False)}},
-        ValueError,
-        "'dense/bias' is a scalar False",
-    ),
-    "integers": ({"a": jnp.arange(2)}, {"a": jnp.array(True)}, TypeError, "'a' must be a floating"),
-    "no leaves": ({}, {}, ValueError, "params has no leaves"),
-    "no mask": (PARAMS, None, TypeError, "mask=None; pass sf.full_mask"),
-    "shapes": (jax.eval_shape(lambda: PARAMS), MASK, TypeError, "is a shape without values"),
-    "two names": (
-        TWICE,
-        jax.tree.map(lambda _: jnp.array(True), TWICE),
-        ValueError,
-        "params has 2 leaves named 'a/b'; rename",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_calls_that_are_refused(path: Path, case: str) -> None:
-    params, mask, error, message = REFUSED[case]
-    with pytest.raises(error, match=message):
-        sf.save_sparse(path, params, mask)
-    assert list(path.parent.iterdir()) == []
-
-
-def test_not_under_jit(path: Path) -> None:
-    with pytest.raises(TypeError, match=r"'dense/bias' is traced by jit.*save"):
-        jax.jit(lambda params: sf.save_sparse(path, params, MASK))(PARAMS)
-    with pytest.raises(TypeError, match="mask leaf 'dense/bias' is traced"):
-        jax.jit(lambda mask: sf.save_sparse(path, PARAMS, mask))(MASK)
-
-
 def test_sharded_params(path: Path) -> None:
     mesh = jax.make_mesh((1,), ("x",))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     sf.save_sparse(path, jax.device_put(PARAMS, sharding), jax.device_put(MASK, sharding))
     assert bits(sf.load_sparse(path)) == bits((sf.apply_mask(MASK, PARAMS), MASK))
-
-
-def test_params_of_several_processes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An array of other processes too, without starting them."""
-    for name in ("is_fully_addressable", "is_fully_replicated"):
-        monkeypatch.setattr(type(PARAMS["dense"]["bias"]), name, False)
-    with pytest.raises(ValueError, match=r"'dense/bias' lies on.*processes; gather it"):
-        sf.save_sparse(path, PARAMS, MASK)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(
@@ -430,13 +267,3 @@ def test_same_params_same_bytes(path: Path) -> None:
         sf.save_sparse(path, PARAMS, MASK)
         contents.add(path.read_bytes())
     assert len(contents) == 1
-
-
-def test_without_safetensors(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sf.save_sparse(path, PARAMS, MASK)
-    for name in [name for name in sys.modules if name.split(".")[0] == "safetensors"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    for call in (lambda: sf.load_sparse(path), lambda: sf.save_sparse(path, PARAMS, MASK)):
-        with pytest.raises(ImportError, match="pip install 'safetensors"):
-            call()
