@@ -1,4 +1,4 @@
-"""Pruned networks in files: what comes back, how long they are, and what is refused."""
+"""Pruned networks in files: what comes back, and how long they are."""
 
 import base64
 import json
