@@ -53,6 +53,8 @@ from synflow_jax.selection import global_top_k as global_top_k
 from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
 from synflow_jax.selection import two_words as two_words
+from synflow_jax.sparse_files import load_sparse as load_sparse
+from synflow_jax.sparse_files import save_sparse as save_sparse
 from synflow_jax.sweep import sweep as sweep
 from synflow_jax.tickets import Ticket as Ticket
 from synflow_jax.tickets import TrainFn as TrainFn

@@ -19,7 +19,7 @@ FLOORS = [
         "selection",
         "homogeneous",
     },
-    {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models"},
+    {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models", "sparse_files"},
     {"rounds"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
