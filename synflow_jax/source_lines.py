@@ -20,7 +20,12 @@ class Located(Protocol):
 
 
 class Frame(NamedTuple):
-    """A call in progress when an equation was made: its code, and the line it was at."""
+    """A call in progress when an equation was made.
+
+    Attributes:
+        code: of the function called.
+        line: where it was in its file, an int from 1 on.
+    """
 
     code: CodeType
     line: int
@@ -29,8 +34,8 @@ class Frame(NamedTuple):
 def frames(located: Located) -> list[Frame]:
     """The calls that made the equation, the innermost first.
 
-    A jitted function is traced once, so inside one only the frames up to its own count: what it
-    was first called from isn't what calls it now. Empty if it isn't among them.
+    A jitted function is traced once, at its first call, and may be called from elsewhere now.
+    So inside one only the frames up to its own are given, and none if its own isn't there.
     """
     traceback, caller, found = located.equation.source_info.traceback, _jitted(located), []
     if not traceback:
@@ -53,7 +58,7 @@ def _jitted(located: Located) -> str | None:
 
 
 def source_line(located: Located) -> str:
-    """The user's file, line and function: the innermost that belongs to no library here.
+    """The user's file, line and function: the innermost outside of JAX, Flax and synflow_jax.
 
     If there is none, as in a ready-made model, the innermost outside of JAX.
     """

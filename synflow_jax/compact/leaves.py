@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-Left = tuple[np.ndarray, ...]
-"""For each axis of an array, which of its indices are left, bool."""
+from synflow_jax.compact.whole import Left, Whole
 
 
 def cut(array: Any, left: Left) -> Any:
     """What is left of an array; axes of size 1 that stand for a whole axis stay."""
-    where = [own if own.shape[0] == size else np.ones(size, bool) for own, size in _pairs(array, left)]
+    where = [
+        own if own.shape[0] == size else np.ones(size, bool) for own, size in _pairs(array, left)
+    ]
     if all(own.all() for own in where):
         return array
     host = np.asarray(array)[np.ix_(*map(np.flatnonzero, where))]
@@ -51,9 +52,7 @@ def _sharding_of(array: jax.Array, shape: Sequence[int]) -> Any:
     return sharding
 
 
-def like_params(
-    function: Callable[[Any, Left], Any], tree: Any, treedef: Any, lefts: Sequence[Left]
-) -> Any:
+def like_params(function: Callable[[Any, Left], Any], tree: Any, whole: Whole) -> Any:
     """``function`` applied to the leaves of all parts of a tree that have the structure of params.
 
     Other leaves, and scalars, stay as they are.
@@ -61,7 +60,7 @@ def like_params(
     found = []
 
     def is_part(part: Any) -> bool:
-        return jax.tree.structure(part) == treedef
+        return jax.tree.structure(part) == whole.treedef
 
     def apply(part: Any) -> Any:
         if not is_part(part):
@@ -69,13 +68,14 @@ def like_params(
         found.append(part)
         leaves = [
             function(leaf, left) if jnp.ndim(leaf) == len(left) else leaf
-            for leaf, left in zip(jax.tree.leaves(part), lefts, strict=True)
+            for leaf, left in zip(jax.tree.leaves(part), whole.lefts, strict=True)
         ]
-        return jax.tree.unflatten(treedef, leaves)
+        return jax.tree.unflatten(whole.treedef, leaves)
 
     result = jax.tree.map(apply, tree, is_leaf=is_part)
     if not found:
         raise ValueError(
-            f"no part of the tree has the structure of params, {treedef}; got {jax.tree.structure(tree)}"
+            f"no part of the tree has the structure of params, {whole.treedef}; got "
+            f"{jax.tree.structure(tree)}"
         )
     return result

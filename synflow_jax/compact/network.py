@@ -1,165 +1,207 @@
 """The smaller dense network that equals a masked one."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
-from jax.extend.core import jaxpr_as_fun
 
 from synflow_jax import units
-from synflow_jax.checks import called, check_callable, check_mask, check_values, leaf_name, named_leaves
-from synflow_jax.compact.leaves import Left, cut, filled, like_params
+from synflow_jax.checks import (
+    called,
+    check_callable,
+    check_mask,
+    check_scalars,
+    check_values,
+    named_leaves,
+)
+from synflow_jax.compact.functions import smaller
+from synflow_jax.compact.leaves import cut, filled, like_params
+from synflow_jax.compact.report import Report, report_of
+from synflow_jax.compact.whole import Constants, Whole, decide, fact_of
 from synflow_jax.masks import apply_mask
-from synflow_jax.source_lines import source_line
 from synflow_jax.types import ApplyFn, Mask, Params
 
-Constants = Literal["keep", "at_zero", "drop"]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compact:
+    """What `compact` returns; ``print`` shows layer by layer what is left, and what held it back.
+
+    Attributes:
+        params: what is left of the params, exact zeros where pruned; the same tree.
+        mask: what is left of the mask.
+        apply_fn: ``apply_fn(small.params, inputs)``, the outputs of the masked network.
+        report: what ``print`` shows, as numbers.
+    """
+
     params: Params
     mask: Mask
     apply_fn: ApplyFn
-    whole: Any = field(repr=False)
+    report: Report
+    _whole: Whole = field(repr=False)
 
-    def of(self, fn):
-        return self.whole.of(fn)
+    def of(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Another function of the same params, as a function of those that are left.
 
-    def shrink(self, tree):
-        return like_params(cut, tree, self.whole.treedef, self.whole.lefts)
+        Args:
+            fn: ``fn(params, *args, **options)`` of whole params, such as a loss, or the network in
+                training mode; all other arguments are pytrees of arrays. It's traced once for each
+                shape of its arguments, and must be pure.
 
-    def expand(self, tree):
-        return like_params(filled, tree, self.whole.treedef, self.whole.lefts)
+        Returns:
+            The function of `params`. Results that have one index for each unit, such as updated
+            BatchNorm statistics, come out small.
 
+        Raises:
+            ValueError: when called, if the function uses units that were removed in a way that
+                isn't known to leave its results as they are; the operation and its line are named.
+        """
+        check_callable("fn", fn, "params, ...", "a function of the params")
+        return smaller(self._whole, fn)
 
-@dataclass(frozen=True, eq=False)
-class Whole:
-    """The network before."""
+    def shrink(self, tree: Any) -> Any:
+        """What is left of a tree.
 
-    treedef: Any
-    shapes: list[tuple[int, ...]]
-    facts: list[units.Fact]
-    lefts: list[Left]
-    names: list[str]
-    taken_as: Callable[[units.Fact], units.Fact]
+        Args:
+            tree: a tree like the whole params, such as their mask or momenta, or one that contains
+                such trees, as an optimizer's state does; other leaves stay as they are.
 
-    def of(self, fn):
-        cache = {}
+        Raises:
+            ValueError: nothing in it is like the params.
+        """
+        return like_params(cut, tree, self._whole)
 
-        @functools.wraps(fn)
-        def smaller(params, *args, **kwargs):
-            leaves, treedef = jax.tree.flatten((args, kwargs))
-            small = jax.tree.leaves(params)
-            if jax.tree.structure(params) != self.treedef:
-                raise ValueError("params must have the structure of small.params")
-            key = treedef, tuple(str(jax.typeof(x)) + str(getattr(x,'weak_type',None)) for x in (*small, *leaves))
-            if key not in cache:
-                cache[key] = self.smaller(fn, small, leaves, treedef)
-            closed, out_tree = cache[key]
-            return jax.tree.unflatten(out_tree, jaxpr_as_fun(closed)(*small, *leaves))
+    def expand(self, tree: Any) -> Any:
+        """A tree at full shape, with zeros (``False``) in place of what was removed.
 
-        return smaller
+        Args:
+            tree: a tree like `params`, such as trained ones, or one that contains such trees.
 
-    def smaller(self, fn, small, leaves, treedef):
-        def flat(params, rest):
-            args, kwargs = jax.tree.unflatten(treedef, rest)
-            return fn(jax.tree.unflatten(self.treedef, params), *args, **kwargs)
+        Raises:
+            ValueError: nothing in it is like the params that are left.
+        """
+        return like_params(filled, tree, self._whole)
 
-        wide = [jax.ShapeDtypeStruct(shape, x.dtype) for shape, x in zip(self.shapes, small, strict=True)]
-        program = units.traced(flat, wide, list(leaves))
-        kept = self.kept(program)
-        again = again_of(program, kept, self.taken_as)
-        run = lambda *arrays: units.run(program, kept, again, arrays)
-        return jax.make_jaxpr(run)(*small, *leaves), program.out_tree
+    def __str__(self) -> str:
+        return str(self.report)
 
-    def kept(self, program):
-        count = len(self.facts)
-        given = [*self.facts, *(units.unknown(len(program.shape(v))) for v in program.inputs[count:])]
-        facts = units.facts_of(program, given, self.taken_as)
-        return kept_of(program, facts, program.inputs[:count], self.lefts, program.inputs[count:])
+    def __repr__(self) -> str:
+        return f"Compact(\n{self.report}\n)"
 
 
-def kept_of(program, facts, values, lefts, whole):
-    axes = units.axes_of(program)
-    constraints = units.constraints_of(units.Context(axes, facts, False))
-    constraints += units.held(axes, whole, None)
-    gone, kept = [], []
-    for value, left in zip(values, lefts, strict=True):
-        for indices, own in zip(axes.all_of(value), left, strict=True):
-            gone.append(indices[~own])
-            kept.append(indices[own])
-    flags = ~units.gone_with(constraints, axes.count, gone, kept)
+def compact(
+    apply_fn: ApplyFn, params: Params, mask: Mask, inputs: Any, *, constants: Constants = "keep"
+) -> Compact:
+    """The smaller dense network whose outputs are those of the masked one.
 
-    def kept_fn(value):
-        return [flags[indices] for indices in axes.all_of(value)]
-    kept_fn = functools.cache(kept_fn)
-    kept_fn.facts = facts
-    return kept_fn
+    A mask often leaves units (channels, neurons, dimensions of heads) without a path. Such a unit
+    is removed from all arrays that have an index for it: where nothing that is kept leads out of
+    it, or where nothing leads in and it's 0 whatever the inputs; and again, until nothing more
+    falls. The function's jaxpr tells which indices of which axes belong together: dense,
+    convolutional (strided, dilated, grouped, transposed) and embedding layers, normalization,
+    pooling, sums, concatenation, reshapes, slices, einsums, scans, attention. An operation that
+    isn't understood keeps all indices of its operands.
 
+    Nothing changes: the outputs are equal but for the order of sums, and so is training with
+    `keep_params_sparse`, since what is removed has no gradient where the mask keeps it. A unit
+    that holds a constant other than 0, or one that is 0 now but has a gradient (a bias before
+    an activation with a slope at 0), therefore stays. At least one unit of each layer stays.
 
-def again_of(program, kept, taken_as):
-    """For derivatives of steps: what they keep."""
-    def again(derivative, step):
-        values = [*step.operands]
-        floats = [v for v in step.operands if jnp.issubdtype(program.avals[v].dtype, jnp.floating)]
-        rest = len(derivative.inputs) - len(values)
-        second = floats if step.name == "custom_jvp_call" else [v for v in step.results if jnp.issubdtype(program.avals[v].dtype, jnp.floating)]
-        facts = kept.facts
-        given = [facts[v] for v in values] + [units.unknown(len(program.shape(v))) for v in second]
-        inner = units.facts_of(derivative, given)
-        lefts = [tuple(kept(v)) for v in [*values, *second]]
-        own = kept_of(derivative, inner, derivative.inputs, lefts, [])
-        return own, again_of(derivative, own, taken_as)
-    return again
+    Args:
+        apply_fn: ``apply_fn(params, inputs)``, the network. What it closes over, such as running
+            statistics, is made smaller with it.
+        params: a pytree of arrays, not traced. Weights outside the mask count as 0.
+        mask: a pytree like ``params`` of booleans that broadcast against its leaves.
+        inputs: an example, or its shapes as ``jax.ShapeDtypeStruct``; the numbers don't matter,
+            and later inputs may have another batch size.
+        constants: ``"keep"``: as above. ``"at_zero"``: units at 0 that would be trained go too:
+            the same outputs now, but not the same training. ``"drop"``: units that hold any
+            constant go, and the function changes.
 
+    Returns:
+        A `Compact`. Arrays of its params lie on the devices of those they were made from, split
+        in the same way where the sizes divide, else on each device in full.
 
-def compact(apply_fn, params, mask, inputs, *, constants="keep"):
-    check_callable("apply_fn", apply_fn, "params, inputs", "apply_fn")
+    Raises:
+        ValueError: mask and params don't match, ``apply_fn`` fails on the inputs (as it does where
+            its shapes depend on values), or the mask leaves no path from inputs to outputs.
+        TypeError: called under ``jit``, or an argument is of another kind.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> def apply_fn(params, x):
+    ...     return jax.nn.relu(x @ params["hidden"]) @ params["output"]
+    >>> params = {"hidden": jnp.ones((4, 3)), "output": jnp.ones((3, 2))}
+    >>> mask = {"hidden": jnp.ones((4, 3), bool), "output": jnp.array([[True] * 2, [False] * 2, [True] * 2])}
+    >>> small = sf.compact(apply_fn, params, mask, jnp.ones((1, 4)))
+    >>> small.params["hidden"].shape, small.params["output"].shape
+    ((4, 2), (2, 2))
+    >>> small.apply_fn(small.params, jnp.ones((1, 4)))
+    Array([[8., 8.]], dtype=float32)
+    >>> small.expand(small.params)["output"][1]
+    Array([0., 0.], dtype=float32)
+    """
+    check_callable("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
+    check_values({"params": params, "mask": mask}, "units are found on the host: call this outside")
     check_mask(mask, params)
-    treedef = jax.tree.structure(params)
+    check_scalars(mask)
+    if constants not in ("keep", "at_zero", "drop"):
+        raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
+    return compacted(apply_fn, params, mask, inputs, constants, retraced=False)
+
+
+def compacted(
+    apply_fn: ApplyFn, params: Params, mask: Mask, inputs: Any, constants: Constants, retraced: bool
+) -> Compact:
+    """`compact` without its checks; ``retraced`` if the function will be traced anew."""
+    leaves, treedef = jax.tree.flatten(params)
+    masks = jax.tree.leaves(mask)
+    avals = [jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
+    program = called("apply_fn", _traced(apply_fn, treedef), avals, inputs)
     names = [name for name, _ in named_leaves(params)]
-    leaves, masks = jax.tree.leaves(params), jax.tree.leaves(mask)
-    program = units.traced(
-        lambda leaves, inputs: apply_fn(jax.tree.unflatten(treedef, leaves), inputs),
-        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves], inputs)
-    facts = [fact_of(leaf, m) for leaf, m in zip(leaves, masks)]
-    taken = {"keep": lambda f: f, "at_zero": lambda f: f._replace(moves=np.zeros_like(f.moves)),
-       "drop": lambda f: units.unknown(f.varies.ndim, f.varies)}[constants]
-    lefts = smallest_lefts(program, facts, taken)
-    whole = Whole(treedef, [x.shape for x in leaves], facts, lefts, names, taken)
-    return Compact(like_params(cut, apply_mask(mask, params), treedef, lefts), like_params(cut, mask, treedef, lefts), whole.of(apply_fn), whole)
+    facts = [fact_of(*pair) for pair in zip(leaves, masks, strict=True)]
+    before = Whole(treedef, avals, names, facts, constants, [])
+    known = before.known(program)
+    _check_paths(before, program)
+    decision = decide(program, known, len(leaves), retraced)
+    whole = Whole(treedef, avals, names, facts, constants, decision.lefts)
+    return Compact(
+        params=like_params(cut, apply_mask(mask, params), whole),
+        mask=like_params(cut, mask, whole),
+        apply_fn=smaller(whole, apply_fn),
+        report=report_of(whole, program, decision, masks, inputs),
+        _whole=whole,
+    )
 
 
-def fact_of(leaf, mask):
-    if not jnp.issubdtype(leaf.dtype, jnp.floating):
-        return units.unknown(leaf.ndim) if jnp.issubdtype(leaf.dtype, jax.dtypes.extended) else units.known(np.asarray(leaf))
-    mask = np.broadcast_to(np.asarray(mask), np.shape(leaf))
-    if mask.all():
-        mask_ = np.ones((1,)*leaf.ndim, bool)
-        return units.Fact(np.zeros((1,)*leaf.ndim, bool), np.asarray(leaf), mask_)
-    return units.Fact(np.zeros((1,)*leaf.ndim, bool), np.where(mask, np.asarray(leaf), 0), np.asarray(mask))
+def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], units.Program]:
+    def traced(leaves: Any, inputs: Any) -> units.Program:
+        return units.traced(
+            lambda leaves, inputs: apply_fn(jax.tree.unflatten(treedef, leaves), inputs),
+            leaves,
+            inputs,
+        )
+
+    return traced
 
 
-def smallest_lefts(program, facts, taken_as):
-    count = len(facts)
-    given = [*facts, *(units.unknown(len(program.shape(v))) for v in program.inputs[count:])]
-    known = units.facts_of(program, given, taken_as)
-    axes = units.axes_of(program)
-    constraints = units.constraints_of(units.Context(axes, known, False))
-    constraints += units.held(axes, program.inputs[count:], None)
-    used_values = {v for step in units.all_steps(program.steps) for v in step.operands} | set(program.outputs)
-    constraints += units.held(axes, [v for v in program.inputs[:count] if v not in used_values], None)
-    outs = [i for v in program.outputs for i in axes.all_of(v)]
-    while True:
-        kept = units.smallest(constraints, axes.count, outs)
-        empty = [i for v in program.inputs[:count] for i in axes.all_of(v) if len(i) and (kept.reasons[i] == units.GONE).all()]
-        if not empty:
-            break
-        constraints.append(units.Hold(empty[0][:1], None))
-    return [tuple(kept.reasons[i] < units.GONE for i in axes.all_of(v)) for v in program.inputs[:count]]
+def _check_paths(whole: Whole, program: units.Program) -> None:
+    """Something of the inputs reaches the outputs."""
+    known = whole.known(program, constants="drop")
+    if any(known.facts[value].varies.any() for value in program.outputs):
+        return
+    sources = units.sources(program, program.inputs[: len(whole.avals)])
+    for step in units.all_steps(program.steps):
+        given = [value for value in step.operands if value in known.flowing]
+        arrives = any(known.facts[value].varies.any() for value in given)
+        layers = [sources[v] for v in step.operands if v in sources and v not in known.flowing]
+        dead = not any(known.facts[value].varies.any() for value in step.results)
+        if arrives and dead and layers:
+            name = whole.names[program.inputs.index(layers[0])]
+            raise ValueError(
+                f"the mask leaves no path from the inputs to the outputs: nothing gets through "
+                f"'{name}'; prune less, or look at sf.layer_table(mask, params)"
+            )
+    raise ValueError("the outputs don't depend on the inputs; pass the network's apply_fn")

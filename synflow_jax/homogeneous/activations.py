@@ -12,6 +12,7 @@ from synflow_jax.homogeneous.equations import Site
 from synflow_jax.homogeneous.registered import note
 from synflow_jax.homogeneous.scaled import Scaled
 from synflow_jax.homogeneous.values import Value
+from synflow_jax.source_lines import frames
 
 
 def _code(fn: Callable[..., Any]) -> CodeType:
@@ -48,7 +49,7 @@ _OTHERS = {id(code): code for code in [_code(jax.nn.hard_sigmoid)]}
 
 
 def _in_any(functions: dict[int, CodeType], site: Site) -> bool:
-    return any(id(frame.code) in functions for frame in site.frames())
+    return any(id(frame.code) in functions for frame in frames(site))
 
 
 def _in_other(site: Site | None) -> bool:

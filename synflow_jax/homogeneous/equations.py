@@ -1,10 +1,6 @@
 """Equations of a jaxpr: what they do to coefficients, and where they are in the source."""
 
 import functools
-import os
-import sys
-from pathlib import Path
-from types import CodeType
 from typing import Any, NamedTuple
 
 import jax
@@ -14,24 +10,13 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from synflow_jax.homogeneous.signs import Sign, result_sign
 from synflow_jax.homogeneous.values import Coefficient, is_narrow, widened
+from synflow_jax.source_lines import source_line
 
 
 class NonHomogeneousError(ValueError):
     """The network does something that isn't positively homogeneous in its input."""
 
     __module__ = "synflow_jax"  # where users find it
-
-
-class Frame(NamedTuple):
-    """A call in progress when an equation was made.
-
-    Attributes:
-        code: of the function called.
-        line: where it was in its file, an int from 1 on.
-    """
-
-    code: CodeType
-    line: int
 
 
 class Site(NamedTuple):
@@ -54,54 +39,12 @@ class Site(NamedTuple):
     def refuse(self, why: str) -> NonHomogeneousError:
         """The error that says where and why, and what to do."""
         return NonHomogeneousError(
-            f"'{self.equation.primitive.name}' at {self.source_line()}: {why}. "
+            f"'{self.equation.primitive.name}' at {source_line(self)}: {why}. "
             "SynFlow needs a network that is linear once weights and activations are nonnegative; "
             "pass the apply_fn of such a network, or say what the operation does there with "
             "sf.homogeneous.register (or sf.homogeneous.register_activation for a function that "
             "stands for the positive part)"
         )
-
-    def frames(self) -> list[Frame]:
-        """The calls that made the equation, the innermost first.
-
-        A jitted function is traced once, at its first call, and may be called from elsewhere now.
-        So inside one only the frames up to its own are given, and none if its own isn't there.
-        """
-        traceback, caller, found = self.equation.source_info.traceback, self._jitted(), []
-        if not traceback:
-            return []
-        for code, frame in zip(traceback.raw_frames()[0], traceback.frames, strict=True):
-            found.append(Frame(code, frame.line_num))
-            if caller and caller.endswith(f" at {code.co_filename}:{code.co_firstlineno}"):
-                return found
-        return [] if caller else found
-
-    def _jitted(self) -> str | None:
-        """Name, file and line of the jitted function that the equation is in."""
-        if self.outer is None:
-            return None
-        params = self.outer.equation.params
-        if "name" not in params:
-            return self.outer._jitted()
-        return params["jaxpr"].jaxpr.debug_info.func_src_info
-
-    def source_line(self) -> str:
-        """The user's file, line and function: the innermost outside of JAX, Flax and synflow_jax.
-
-        If there is none, as in a ready-made model, the innermost outside of JAX.
-        """
-        return (
-            self._frame_outside("jax", "flax", "synflow_jax") or self._frame_outside("jax") or "?"
-        )
-
-    def _frame_outside(self, *libraries: str) -> str | None:
-        loaded = [sys.modules.get(name) for name in libraries]
-        files = [module.__file__ for module in loaded if module]
-        folders = tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
-        for code, line in self.frames():
-            if not code.co_filename.startswith(folders):
-                return f"{code.co_filename}:{line} ({code.co_name})"
-        return self.outer and self.outer._frame_outside(*libraries)
 
 
 def bind(equation: JaxprEqn, *args: Any) -> Any:

@@ -9,8 +9,9 @@ nothing is missing (`solve`); all others can go, and the function runs without t
 """
 
 from synflow_jax.units.analysis import constraints_of as constraints_of
-from synflow_jax.units.analysis import facts_of as facts_of
 from synflow_jax.units.analysis import held as held
+from synflow_jax.units.analysis import learned as learned
+from synflow_jax.units.calls import is_float as is_float
 from synflow_jax.units.constraints import GONE as GONE
 from synflow_jax.units.constraints import USED as USED
 from synflow_jax.units.constraints import Axes as Axes
@@ -19,12 +20,19 @@ from synflow_jax.units.constraints import axes_of as axes_of
 from synflow_jax.units.facts import Fact as Fact
 from synflow_jax.units.facts import known as known
 from synflow_jax.units.facts import unknown as unknown
+from synflow_jax.units.multiplications import constant_units as constant_units
+from synflow_jax.units.multiplications import multiplications as multiplications
+from synflow_jax.units.multiplications import sources as sources
 from synflow_jax.units.program import Program as Program
 from synflow_jax.units.program import Step as Step
 from synflow_jax.units.program import all_steps as all_steps
 from synflow_jax.units.program import traced as traced
 from synflow_jax.units.rule import Context as Context
+from synflow_jax.units.rule import Kept as KeptOf
+from synflow_jax.units.rule import Known as Known
+from synflow_jax.units.smaller import Again as Again
 from synflow_jax.units.smaller import run as run
 from synflow_jax.units.solve import Conflict as Conflict
+from synflow_jax.units.solve import Kept as Kept
 from synflow_jax.units.solve import gone_with as gone_with
 from synflow_jax.units.solve import smallest as smallest

@@ -20,23 +20,29 @@ from synflow_jax.units.calls import (
 from synflow_jax.units.constraints import Axes, Constraint, Hold
 from synflow_jax.units.facts import Fact, equal, joined, known, unknown
 from synflow_jax.units.program import Program, Step, all_steps, scan_sizes
-from synflow_jax.units.rule import Context, Facts, nothing_known
+from synflow_jax.units.rule import Context, Known, nothing_known
 from synflow_jax.units.rules import RULES
 
 
-def facts_of(
-    program: Program, inputs: Sequence[Fact], taken_as: Callable[[Fact], Fact] = lambda fact: fact
-) -> Facts:
-    """What is known of each value, given that of the inputs.
+def learned(
+    program: Program,
+    inputs: Sequence[Fact],
+    flowing: Iterable[int],
+    taken_as: Callable[[Fact], Fact] = lambda fact: fact,
+) -> Known:
+    """What is known of each value.
 
-    ``taken_as(fact)`` is what is made of a fact of a value that depends on what varies.
+    Args:
+        program: the function.
+        inputs: what is known of its inputs.
+        flowing: those values among the inputs that are the network's own.
+        taken_as: ``taken_as(fact)`` is what is made of a fact of a value that depends on them.
     """
-    facts: Facts = dict(zip(program.inputs, inputs, strict=True))
+    known = Known(dict(zip(program.inputs, inputs, strict=True)), set(flowing))
     for value, constant in program.constants.items():
-        facts[value] = _constant(constant, program.avals[value])
-    varying = {v for v, fact in zip(program.inputs, inputs, strict=True) if fact.varies.all()}
-    _Learner(program, facts, taken_as, varying).learn(program.steps)
-    return facts
+        known.facts[value] = _constant(constant, program.avals[value])
+    _Learner(program, *known, taken_as).learn(program.steps)
+    return known
 
 
 def _constant(constant: Any, aval: Any) -> Fact:
@@ -50,9 +56,9 @@ class _Learner:
     """What is known so far, by value; all steps add to it."""
 
     program: Program
-    facts: Facts
-    taken_as: Callable[[Fact], Fact]
+    facts: dict[int, Fact]
     flowing: set[int]
+    taken_as: Callable[[Fact], Fact]
 
     def learn(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -67,7 +73,9 @@ class _Learner:
             else:
                 rule = RULES.get(step.name)
                 given = [self.facts[operand] for operand in step.operands]
-                self.put(step.results, (rule.fact if rule else nothing_known)(step, self.program, *given))
+                self.put(
+                    step.results, (rule.fact if rule else nothing_known)(step, self.program, *given)
+                )
 
     def put(self, values: Iterable[int], facts: Iterable[Fact]) -> None:
         for value, fact in zip(values, facts, strict=True):
@@ -111,7 +119,7 @@ class _Learner:
         floats = [is_float(self.program.avals[value]) for value in step.operands]
         moved = [tangents(fact) for fact, real in zip(operands, floats, strict=True) if real]
         still = [fact._replace(moves=np.zeros_like(fact.moves)) for fact in operands]
-        inner = facts_of(forward, [*still, *moved])
+        inner = learned(forward, [*still, *moved], ()).facts
         alive = iter([inner[value].alive for value in forward.outputs[len(step.results) :]])
         return {
             value: next(alive) if is_float(self.program.avals[value]) else np.False_

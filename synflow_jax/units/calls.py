@@ -23,7 +23,9 @@ def tie_scan(context: Context, step: Step) -> list[Constraint]:
     outer_inner = list(zip(step.operands, step.inner_operands, strict=True))
     results = list(zip(step.results, step.inner_results, strict=True))
     plain = outer_inner[: consts + carry] + results[:carry]
-    plain += list(zip(step.inner_operands[consts : consts + carry], step.inner_results, strict=False))
+    plain += list(
+        zip(step.inner_operands[consts : consts + carry], step.inner_results, strict=False)
+    )
     for one, other in plain:
         rank = len(context.program.shape(one))
         found += context.tied(one, other, {axis: axis for axis in range(rank)})
@@ -89,7 +91,9 @@ def pulled_back(step: Step, program: Program) -> Program:
 
         def fn(*given: Any) -> Any:
             rest = iter(given)
-            full = [next(rest) if is_float(aval) else p for aval, p in zip(avals, primals, strict=True)]
+            full = [
+                next(rest) if is_float(aval) else p for aval, p in zip(avals, primals, strict=True)
+            ]
             return [r for r in bound(step)(*full) if is_float(r)]
 
         return list(jax.vjp(fn, *floats)[1](list(cotangents)))

@@ -67,7 +67,9 @@ def evaluated(
         moving = moves(*facts) if jnp.issubdtype(aval.dtype, jnp.floating) else np.False_
         rank = len(aval.shape)
         found = Fact(varies(*facts), number, moving)
-        return [Fact(*(np.asarray(a).reshape((1,) * (rank - np.ndim(a)) + np.shape(a)) for a in found))]
+        return [
+            Fact(*(np.asarray(a).reshape((1,) * (rank - np.ndim(a)) + np.shape(a)) for a in found))
+        ]
 
     return fact
 

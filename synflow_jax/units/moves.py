@@ -153,7 +153,9 @@ def _tie_concatenate(context: Context, step: Step) -> list[Constraint]:
 
 def _side_by_side(facts: list[Fact], sizes: list[int], axis: int) -> Fact:
     def put(*parts: np.ndarray) -> np.ndarray:
-        shape = list(np.broadcast_shapes(*([*p.shape[:axis], 1, *p.shape[axis + 1 :]] for p in parts)))
+        shape = list(
+            np.broadcast_shapes(*([*p.shape[:axis], 1, *p.shape[axis + 1 :]] for p in parts))
+        )
         wide = []
         for part, size in zip(parts, sizes, strict=True):
             shape[axis] = size
@@ -228,7 +230,9 @@ def _tie_tile(context: Context, step: Step) -> list[Constraint]:
 def _picked(step: Step, axis: int, size: int) -> np.ndarray:
     params = step.equation.params
     strides = params["strides"] or (1,) * len(params["start_indices"])
-    return np.arange(size)[params["start_indices"][axis] : params["limit_indices"][axis] : strides[axis]]
+    return np.arange(size)[
+        params["start_indices"][axis] : params["limit_indices"][axis] : strides[axis]
+    ]
 
 
 def _tie_slice(context: Context, step: Step) -> list[Constraint]:

@@ -60,10 +60,10 @@ def _tie_dot(context: Context, step: Step) -> list[Constraint]:
         start += len(free)
     found += context.tied(one, other, dict(zip(*sides.ended, strict=True)))
     ends = tuple(axes.of(one, axis) for axis in sides.ended[0])
-    if context.retraced and all(context.facts[value].varies.any() for value in step.operands):
+    if context.retraced and context.known.flowing.issuperset(step.operands):
         return [*found, *(Hold(indices, step) for indices in ends)]
     sizes = [program.shape(one)[axis] for axis in sides.ended[0]]
-    alive = [context.facts[value].alive for value in step.operands]
+    alive = [context.alive(value) for value in step.operands]
 
     def need(reasons: Reasons) -> list[np.ndarray]:
         return _needed_of_both(context, step, sides, alive, sizes, reasons)
@@ -113,7 +113,9 @@ def _least_over(
         own = reasons[axis]
         if part.shape[axis] == 1:
             own = own.min(initial=GONE, keepdims=True)
-        together = np.maximum(together, own.reshape([-1 if j == i else 1 for j in range(len(free))]))
+        together = np.maximum(
+            together, own.reshape([-1 if j == i else 1 for j in range(len(free))])
+        )
     found = least(flat, together.reshape(-1), flat.ndim - 1)
     for i, axis in enumerate(batch):
         own = reasons[axis]
@@ -189,10 +191,10 @@ def _tie_conv(context: Context, step: Step) -> list[Constraint]:
 
 
 def _need_of_channels(context: Context, step: Step, at: Layout, outs: Indices) -> Any:
-    inputs, kernel = (context.facts[value] for value in step.operands)
+    inputs, kernel = (context.alive(value) for value in step.operands)
     size = context.program.shape(step.operands[0])[at.channels]
-    alive = _by_group(_of_axis(inputs.alive, at.channels), size, at.groups)
-    pattern = _kernel_pattern(kernel.alive, at, context.program.shape(step.operands[1]))
+    alive = _by_group(_of_axis(inputs, at.channels), size, at.groups)
+    pattern = _kernel_pattern(kernel, at, context.program.shape(step.operands[1]))
 
     def need(reasons: Reasons) -> list[np.ndarray]:
         by_group = reasons(outs).reshape(at.groups, -1)

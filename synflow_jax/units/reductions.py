@@ -49,12 +49,15 @@ def _tie_sum(context: Context, step: Step) -> list[Constraint]:
     found = _tie_others(context, step, along)
     if context.retraced:
         return [*found, *(Hold(indices, step) for indices in ends if len(indices) > 1)]
-    alive = context.facts[operand].alive
+    alive = context.alive(operand)
     left = [axis for axis in range(alive.ndim) if axis not in along]
     kept = [context.axes.of(operand, axis) for axis in left]
 
     def need(reasons: Reasons) -> list[np.ndarray]:
-        return [_needed(alive, along[i], left, [reasons(axis) for axis in kept]) for i in range(len(ends))]
+        return [
+            _needed(alive, along[i], left, [reasons(axis) for axis in kept])
+            for i in range(len(ends))
+        ]
 
     return [*found, Sum(ends, need, step)]
 
@@ -108,9 +111,7 @@ def _tie_cumulative(context: Context, step: Step) -> list[Constraint]:
 def _fact_where_alive(step: Step, program: Program, *facts: Fact) -> list[Fact]:
     """0 where the operand is 0 along the axis, and not known elsewhere."""
     axis = _along(step)[0]
-    return [
-        unknown(fact.alive.ndim, fact.alive.any(axis, keepdims=True)) for fact in facts
-    ]
+    return [unknown(fact.alive.ndim, fact.alive.any(axis, keepdims=True)) for fact in facts]
 
 
 def _tie_sort(context: Context, step: Step) -> list[Constraint]:

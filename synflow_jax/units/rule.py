@@ -9,8 +9,18 @@ from synflow_jax.units.constraints import Axes, Constraint, Tie
 from synflow_jax.units.facts import Fact, unknown
 from synflow_jax.units.program import Program, Step
 
-Facts = dict[int, Fact]
-"""What is known of each value."""
+
+class Known(NamedTuple):
+    """What is known of a program's values.
+
+    Attributes:
+        facts: of each value.
+        flowing: the values that depend on the network's inputs.
+    """
+
+    facts: dict[int, Fact]
+    flowing: set[int]
+
 
 Kept = Callable[[int], list[np.ndarray]]
 """For a value, the indices of each axis that are kept, bool."""
@@ -21,14 +31,18 @@ class Context(NamedTuple):
 
     Attributes:
         axes: the indices.
-        facts: what is known of the values.
+        known: what is known of the values.
         retraced: whether the function will be traced anew with smaller arrays, so that sizes
             which enter it as numbers change.
     """
 
     axes: Axes
-    facts: Facts
+    known: Known
     retraced: bool
+
+    def alive(self, value: int) -> np.ndarray:
+        """bool; where a value may ever differ from 0."""
+        return self.known.facts[value].alive
 
     @property
     def program(self) -> Program:

@@ -1,6 +1,7 @@
 """A program run without the indices that go."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -16,11 +17,14 @@ from synflow_jax.units.rules import RULES
 
 Environment = dict[int, Any]
 
+Again = Callable[[Program, Step], tuple[Kept, Any]]
+"""``again(derivative, step)``: what the program of a step's derivative keeps, and its own Again."""
+
 
 def run(
     program: Program,
     kept: Kept,
-    again: "Callable[[Program, Step], Kept]",
+    again: Again,
     arrays: Sequence[Any],
 ) -> list[Any]:
     """The outputs without what goes, given the inputs without it.
@@ -28,7 +32,7 @@ def run(
     Args:
         program: the function.
         kept: which indices of each value's axes stay.
-        again: ``again(derivative, step)``: the same for the program of a step's derivative.
+        again: the same for the programs of the steps' derivatives.
         arrays: the inputs.
     """
     runner = _Runner(program, kept, again)
@@ -37,11 +41,13 @@ def run(
     return [runner.read(environment, value) for value in program.outputs]
 
 
+@dataclass(frozen=True)
 class _Runner:
-    """Runs steps; holds what all of them look at."""
+    """What all steps look at when they run."""
 
-    def __init__(self, program: Program, kept: Kept, again: Any):
-        self.program, self.kept, self.again = program, kept, again
+    program: Program
+    kept: Kept
+    again: Again
 
     def read(self, environment: Environment, value: int) -> Any:
         if value in environment:
@@ -94,7 +100,10 @@ class _Runner:
 
     def scan(self, step: Step, arrays: list[Any], environment: Environment) -> list[Any]:
         consts, carry = scan_sizes(step.equation)
-        params, fn = step.equation.params, self.body(step, {}, step.inner_operands, step.inner_results)
+        params, fn = (
+            step.equation.params,
+            self.body(step, {}, step.inner_operands, step.inner_results),
+        )
 
         def round_of(state: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
             results = fn(*arrays[:consts], *state, *slices)

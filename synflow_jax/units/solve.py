@@ -5,10 +5,18 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from synflow_jax.units.constraints import GONE, USED, Constraint, Fold, Hold, Indices, Sum, Tie
+from synflow_jax.units.constraints import (
+    GONE,
+    USED,
+    Constraint,
+    Fold,
+    Hold,
+    Indices,
+    Reasons,
+    Sum,
+    Tie,
+)
 from synflow_jax.units.program import Step
 
 
@@ -17,15 +25,21 @@ class Kept(NamedTuple):
 
     Attributes:
         reasons: for each index `USED`, the position in ``holders`` plus 1, or `GONE`.
+        classes: for each index the number of its class.
         holders: the steps that hold indices back; None stands for arguments.
     """
 
     reasons: np.ndarray
+    classes: np.ndarray
     holders: list[Step | None]
 
 
 def tied_classes(constraints: Iterable[Constraint], count: int) -> np.ndarray:
     """For each index the number of its class: of those that are tied to each other."""
+    # Importing it takes a third of a second, which only those wait for who need it.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ties = [each for each in constraints if isinstance(each, Tie)]
     left = np.concatenate([tie.left for tie in ties]) if ties else np.zeros(0, int)
     right = np.concatenate([tie.right for tie in ties]) if ties else np.zeros(0, int)
@@ -33,9 +47,7 @@ def tied_classes(constraints: Iterable[Constraint], count: int) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def smallest(
-    constraints: Sequence[Constraint], count: int, used: Iterable[Indices]
-) -> Kept:
+def smallest(constraints: Sequence[Constraint], count: int, used: Iterable[Indices]) -> Kept:
     """The fewest indices that can stay, if these are used.
 
     Starting from those that are used or held, what they need is added until nothing is missing.
@@ -52,7 +64,11 @@ def smallest(
             reason = holders.index(each.step) + 1
             np.minimum.at(reasons, classes[each.indices], reason)
     grow(constraints, classes, reasons)
-    return Kept(reasons[classes], holders)
+    return Kept(reasons[classes], classes, holders)
+
+
+Wanted = list[tuple[Indices, np.ndarray]]
+"""Indices, and reasons for each of them to stay."""
 
 
 def grow(constraints: Sequence[Constraint], classes: np.ndarray, reasons: np.ndarray) -> None:
@@ -72,7 +88,7 @@ def grow(constraints: Sequence[Constraint], classes: np.ndarray, reasons: np.nda
             return
 
 
-def _unfolded(fold: Fold, reasons: "Callable[[Indices], np.ndarray]") -> list:  # noqa: F821
+def _unfolded(fold: Fold, reasons: Reasons) -> Wanted:
     """What each axis of a fold needs so that both sides keep the same elements."""
     sides = [[reasons(axis) for axis in side] for side in fold]
     joint = reduce(np.minimum, (_outer(side, np.maximum) for side in sides))

@@ -30,7 +30,9 @@ def _tie(context: Context, step: Step) -> list[Constraint]:
         pairs = {axis: axis for axis in range(rank) if not moved[axis]}
         found += context.tied(operand, result, pairs)
         found += [Hold(context.axes.of(operand, a), None) for a in range(rank) if moved[a]]
-    return found + [Hold(context.axes.of(result, axis), None) for axis in range(rank) if moved[axis]]
+    return found + [
+        Hold(context.axes.of(result, axis), None) for axis in range(rank) if moved[axis]
+    ]
 
 
 def _fact_extreme(step: Step, program: Program, fact: Fact) -> list[Fact]:
@@ -49,7 +51,7 @@ def _all_filled(step: Step) -> bool:
     sizes, padding = params["window_dimensions"], params["padding"]
     dilated = any(d != 1 for name in ("base_dilation", "window_dilation") for d in params[name])
     return not dilated and all(
-        0 <= low < size and 0 <= high < size or size == 1 and low == high == 0
+        (0 <= low < size and 0 <= high < size) or (size == 1 and low == high == 0)
         for size, (low, high) in zip(sizes, padding, strict=True)
     )
 
@@ -66,7 +68,6 @@ def _fact_scattered(step: Step, program: Program, source: Fact, operand: Fact) -
     rank = len(program.shape(step.results[0]))
     along = tuple(axis for axis, each in enumerate(_moved(step, rank)) if each)
     return [unknown(rank, source.alive.any(along, keepdims=True))]
-
 
 
 _POOLS = "reduce_window_max reduce_window_min".split()
