@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from synflow_jax import units
-from synflow_jax.compact.whole import Left, Whole
+from synflow_jax.compaction.whole import Left, Whole
 from synflow_jax.source_lines import source_line
 
 

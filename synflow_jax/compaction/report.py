@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax import units
-from synflow_jax.compact.whole import Decision, Whole
+from synflow_jax.compaction.whole import Decision, Whole
 from synflow_jax.source_lines import source_line
 
 

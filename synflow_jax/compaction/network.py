@@ -16,10 +16,10 @@ from synflow_jax.checks import (
     check_values,
     named_leaves,
 )
-from synflow_jax.compact.functions import smaller
-from synflow_jax.compact.leaves import cut, filled, like_params
-from synflow_jax.compact.report import Report, report_of
-from synflow_jax.compact.whole import Constants, Whole, decide, fact_of
+from synflow_jax.compaction.functions import smaller
+from synflow_jax.compaction.leaves import cut, filled, like_params
+from synflow_jax.compaction.report import Report, report_of
+from synflow_jax.compaction.whole import Constants, Left, Whole, decide, fact_of
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params
 
@@ -82,6 +82,11 @@ class Compact:
             ValueError: nothing in it is like the params that are left.
         """
         return like_params(filled, tree, self._whole)
+
+    @property
+    def left(self) -> list[Left]:
+        """For each leaf of the whole params, which indices of each of its axes are left, bool."""
+        return self._whole.lefts
 
     def __str__(self) -> str:
         return str(self.report)
@@ -167,13 +172,19 @@ def compacted(
     _check_paths(before, program)
     decision = decide(program, known, len(leaves), retraced)
     whole = Whole(treedef, avals, names, facts, constants, decision.lefts)
+    masked = jax.tree.map(_masked, params, mask)
     return Compact(
-        params=like_params(cut, apply_mask(mask, params), whole),
+        params=like_params(cut, masked, whole),
         mask=like_params(cut, mask, whole),
         apply_fn=smaller(whole, apply_fn),
         report=report_of(whole, program, decision, masks, inputs),
         _whole=whole,
     )
+
+
+def _masked(leaf: Any, mask: Any) -> jax.Array:
+    """A copy with zeros where pruned."""
+    return apply_mask(mask, leaf) if jnp.ndim(mask) else jnp.array(leaf, copy=True)
 
 
 def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], units.Program]:
