@@ -139,7 +139,8 @@ def compact(
     >>> def apply_fn(params, x):
     ...     return jax.nn.relu(x @ params["hidden"]) @ params["output"]
     >>> params = {"hidden": jnp.ones((4, 3)), "output": jnp.ones((3, 2))}
-    >>> mask = {"hidden": jnp.ones((4, 3), bool), "output": jnp.array([[True] * 2, [False] * 2, [True] * 2])}
+    >>> mask = sf.full_mask(params)
+    >>> mask["output"] = mask["output"].at[1].set(False)  # nothing leads out of the second unit
     >>> small = sf.compact(apply_fn, params, mask, jnp.ones((1, 4)))
     >>> small.params["hidden"].shape, small.params["output"].shape
     ((4, 2), (2, 2))
@@ -154,11 +155,17 @@ def compact(
     check_scalars(mask)
     if constants not in ("keep", "at_zero", "drop"):
         raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
-    return compacted(apply_fn, params, mask, inputs, constants, retraced=False)
+    return compacted(apply_fn, params, mask, inputs, constants=constants, retraced=False)
 
 
 def compacted(
-    apply_fn: ApplyFn, params: Params, mask: Mask, inputs: Any, constants: Constants, retraced: bool
+    apply_fn: ApplyFn,
+    params: Params,
+    mask: Mask,
+    inputs: Any,
+    *,
+    constants: Constants,
+    retraced: bool,
 ) -> Compact:
     """`compact` without its checks; ``retraced`` if the function will be traced anew."""
     leaves, treedef = jax.tree.flatten(params)

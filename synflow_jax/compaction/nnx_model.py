@@ -9,8 +9,8 @@ import numpy as np
 
 from synflow_jax import units
 from synflow_jax.checks import check_mask, check_scalars, check_values
-from synflow_jax.compaction.nnx_sizes import set_sizes
 from synflow_jax.compaction.network import Compact, compacted
+from synflow_jax.compaction.nnx_sizes import set_sizes
 from synflow_jax.compaction.whole import Constants, Left
 from synflow_jax.types import Mask
 
@@ -75,7 +75,7 @@ def compact_nnx(
     masks = (mask, jax.tree.map(lambda _: np.True_, others))
     both = _runs(_in_mode(model, True, call_options), state, inputs)
     apply_fn = _outputs(model, both, call_options)
-    small = compacted(apply_fn, state, masks, inputs, constants, retraced=True)
+    small = compacted(apply_fn, state, masks, inputs, constants=constants, retraced=True)
     small_model = nnx.merge(graph, *small.params, copy=True)
     set_sizes(small_model, _kernels_left(state, small))
     _check_equal(small, small_model, inputs, both, call_options)
@@ -92,7 +92,9 @@ def _runs(fn: Callable[..., Any], *args: Any) -> bool:
 
 def _outputs(model: Any, both: bool, options: dict[str, Any]) -> Callable[..., Any]:
     """``fn(state, inputs)``: the outputs in inference mode, and in training mode if asked for."""
-    modes = [_in_mode(model, training, options) for training in ([False, True] if both else [False])]
+    modes = [
+        _in_mode(model, training, options) for training in ([False, True] if both else [False])
+    ]
     return lambda state, inputs: [fn(state, inputs) for fn in modes]
 
 

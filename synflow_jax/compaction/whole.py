@@ -85,11 +85,13 @@ def decide(program: units.Program, known: units.Known, leaves: int, retraced: bo
     """The fewest indices that have to stay; the first inputs are the leaves."""
     params, rest = program.inputs[:leaves], program.inputs[leaves:]
     axes = units.axes_of(program)
-    constraints = units.constraints_of(units.Context(axes, known, retraced))
-    constraints += units.held(axes, [*rest, *_unused(program, params)], None)
-    outputs = [indices for value in program.outputs for indices in axes.all_of(value)]
+    constraints = units.held(axes, [*rest, *_unused(program, params)], None)
+    constraints += units.constraints_of(units.Context(axes, known, retraced))
+    used = [indices for value in program.outputs for indices in axes.all_of(value)]
+    # An axis of size 1 has no units.
+    used += [own for v in range(len(program.avals)) for own in axes.all_of(v) if len(own) == 1]
     while True:
-        found = units.smallest(constraints, axes.count, outputs)
+        found = units.smallest(constraints, axes.count, used)
         # One index stays at least: checkpoints can't hold arrays without elements.
         empty = [
             indices[:1]
@@ -124,7 +126,7 @@ def _unused(program: units.Program, params: Sequence[int]) -> list[int]:
 
 def _held_back(found: units.Kept, of_leaves: np.ndarray) -> dict[units.Step, int]:
     """How many classes with indices of leaves each step holds back."""
-    classes, first = np.unique(found.classes[of_leaves], return_index=True)
+    first = np.unique(found.classes[of_leaves], return_index=True)[1]
     reasons = found.reasons[of_leaves[first]]
     counts = {}
     for reason, step in enumerate(found.holders, 1):

@@ -113,6 +113,19 @@ def axes_of(program: Program) -> Axes:
     return Axes(program, starts, count)
 
 
+def flat_indices(constraint: Constraint) -> list[Indices]:
+    """The axes that a constraint is about."""
+    match constraint:
+        case Tie(left, right):
+            return [left, right]
+        case Fold(left, right):
+            return [*left, *right]
+        case Hold(indices, _):
+            return [indices]
+        case Sum(indices, _, _):
+            return list(indices)
+
+
 def folds(left: list[Indices], right: list[Indices]) -> list[Constraint]:
     """Axes on both sides that are read as one axis; a tie where there is one on each."""
     left, right = ([axis for axis in side if len(axis) != 1] for side in (left, right))
