@@ -19,7 +19,7 @@ from synflow_jax.checks import (
 from synflow_jax.compaction.functions import smaller
 from synflow_jax.compaction.leaves import cut, filled, like_params
 from synflow_jax.compaction.report import Report, report_of
-from synflow_jax.compaction.whole import Constants, Left, Whole, decide, fact_of
+from synflow_jax.compaction.whole import Anew, Constants, Left, Whole, decide, fact_of
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params
 
@@ -155,7 +155,7 @@ def compact(
     check_scalars(mask)
     if constants not in ("keep", "at_zero", "drop"):
         raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
-    return compacted(apply_fn, params, mask, inputs, constants=constants, retraced=False)
+    return compacted(apply_fn, params, mask, inputs, constants=constants)
 
 
 def compacted(
@@ -165,9 +165,9 @@ def compacted(
     inputs: Any,
     *,
     constants: Constants,
-    retraced: bool,
+    anew: Anew | None = None,
 ) -> Compact:
-    """`compact` without its checks; ``retraced`` if the function will be traced anew."""
+    """`compact` without its checks; ``anew`` if the function will be traced anew."""
     leaves, treedef = jax.tree.flatten(params)
     masks = jax.tree.leaves(mask)
     avals = [jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
@@ -177,7 +177,7 @@ def compacted(
     before = Whole(treedef, avals, names, facts, constants, [])
     known = before.known(program)
     _check_paths(before, program)
-    decision = decide(program, known, len(leaves), retraced)
+    decision = decide(program, known, len(leaves), anew)
     whole = Whole(treedef, avals, names, facts, constants, decision.lefts)
     masked = jax.tree.map(_masked, params, mask)
     return Compact(

@@ -10,8 +10,8 @@ import numpy as np
 from synflow_jax import units
 from synflow_jax.checks import check_mask, check_scalars, check_values
 from synflow_jax.compaction.network import Compact, compacted
-from synflow_jax.compaction.nnx_sizes import set_sizes
-from synflow_jax.compaction.whole import Constants, Left
+from synflow_jax.compaction.nnx_sizes import set_sizes, whole_axes
+from synflow_jax.compaction.whole import Anew, Constants, Left
 from synflow_jax.types import Mask
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def compact_nnx(
     masks = (mask, jax.tree.map(lambda _: np.True_, others))
     both = _runs(_in_mode(model, True, call_options), state, inputs)
     apply_fn = _outputs(model, both, call_options)
-    small = compacted(apply_fn, state, masks, inputs, constants=constants, retraced=True)
+    anew = Anew(whole_axes(model, _paths(state)))
+    small = compacted(apply_fn, state, masks, inputs, constants=constants, anew=anew)
     small_model = nnx.merge(graph, *small.params, copy=True)
     set_sizes(small_model, _kernels_left(state, small))
     _check_equal(small, small_model, inputs, both, call_options)
@@ -113,13 +114,14 @@ def _in_mode(model: Any, training: bool, options: dict[str, Any]) -> Callable[..
 
 def _kernels_left(state: Any, small: Compact) -> dict[tuple[Any, ...], Left]:
     """What is left of each kernel, by the path of its layer."""
-    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state[0])]
-    found = {}
-    for path, left in zip(paths, small.left, strict=False):
-        names = tuple(key.key for key in path if hasattr(key, "key"))
-        if names[-1] == "kernel":
-            found[names[:-1]] = left
-    return found
+    pairs = zip(_paths(state), small.left, strict=True)
+    return {path[:-1]: left for path, left in pairs if path[-1] == "kernel"}
+
+
+def _paths(state: Any) -> list[tuple[Any, ...]]:
+    """The path of each variable in the model."""
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    return [tuple(key.key for key in path if hasattr(key, "key")) for path in paths]
 
 
 def _check_equal(

@@ -35,6 +35,21 @@ def set_sizes(model: Any, lefts: dict[tuple[Any, ...], Left]) -> None:
                     setattr(module, name, value)
 
 
+def whole_axes(model: Any, paths: list[tuple[Any, ...]]) -> list[tuple[int, int]]:
+    """Axes that stay whole since the layer's code needs their size, and the variables they are of.
+
+    Attention checks that values have as many dimensions a head as queries.
+    """
+    from flax import nnx
+
+    found = []
+    for path, module in nnx.iter_modules(model):
+        if isinstance(module, nnx.MultiHeadAttention):
+            values = [(*path, "value", name) for name in ("kernel", "bias")]
+            found += [(paths.index(value), -1) for value in values if value in paths]
+    return found
+
+
 def _linear(layer: Any, left: Left | None) -> dict[str, Any]:
     del left
     before, after = layer.kernel.shape

@@ -81,12 +81,24 @@ class Decision(NamedTuple):
     constant: int
 
 
-def decide(program: units.Program, known: units.Known, leaves: int, retraced: bool) -> Decision:
+class Anew(NamedTuple):
+    """How a function is traced anew with smaller arrays, whose sizes may enter it as numbers.
+
+    Attributes:
+        whole: leaves and axes of theirs that stay whole.
+    """
+
+    whole: Sequence[tuple[int, int]]
+
+
+def decide(program: units.Program, known: units.Known, leaves: int, anew: Anew | None) -> Decision:
     """The fewest indices that have to stay; the first inputs are the leaves."""
     params, rest = program.inputs[:leaves], program.inputs[leaves:]
     axes = units.axes_of(program)
     constraints = units.held(axes, [*rest, *_unused(program, params)], None)
-    constraints += units.constraints_of(units.Context(axes, known, retraced))
+    for leaf, axis in anew.whole if anew else ():
+        constraints.append(units.Hold(axes.of(params[leaf], axis), None))
+    constraints += units.constraints_of(units.Context(axes, known, anew is not None))
     used = [indices for value in program.outputs for indices in axes.all_of(value)]
     # An axis of size 1 has no units.
     used += [own for v in range(len(program.avals)) for own in axes.all_of(v) if len(own) == 1]

@@ -88,7 +88,7 @@ class Axes:
 
     def of(self, value: int, axis: int) -> Indices:
         """The indices of an axis."""
-        start = self.starts[value][axis]
+        start = self.starts[value][axis]  # axis -1 is the last
         return np.arange(start, start + self.program.shape(value)[axis])
 
     def all_of(self, value: int) -> list[Indices]:

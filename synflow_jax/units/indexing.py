@@ -114,7 +114,7 @@ def _tie_update(context: Context, step: Step) -> list[Constraint]:
 
 
 def _tie_scatter(context: Context, step: Step) -> list[Constraint]:
-    (operand, indices, update), (result,) = step.operands, step.results
+    (operand, _, update), (result,) = step.operands, step.results
     numbers = step.equation.params["dimension_numbers"]
     rank = len(context.program.shape(operand))
     left_out = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
