@@ -57,7 +57,8 @@ class Compact:
             ValueError: when called, if the function uses units that were removed in a way that
                 isn't known to leave its results as they are; the operation and its line are named.
         """
-        check_callable("fn", fn, "params, ...", "a function of the params")
+        if not callable(fn):
+            raise TypeError(f"fn must be a function of the params and other arguments, got {fn!r}")
         return smaller(self._whole, fn)
 
     def shrink(self, tree: Any) -> Any:
@@ -111,7 +112,10 @@ def compact(
     Nothing changes: the outputs are equal but for the order of sums, and so is training with
     `keep_params_sparse`, since what is removed has no gradient where the mask keeps it. A unit
     that holds a constant other than 0, or one that is 0 now but has a gradient (a bias before
-    an activation with a slope at 0), therefore stays. At least one unit of each layer stays.
+    an activation with a slope at 0, or one that it shares with units that stay), therefore stays.
+    Weight decay is taken to leave units at 0 that have no gradient; it does where it moves their
+    constants towards 0 and the activation is 0 from 0 downward. At least one unit of each layer
+    stays.
 
     Args:
         apply_fn: ``apply_fn(params, inputs)``, the network. What it closes over, such as running
@@ -175,10 +179,9 @@ def compacted(
     names = [name for name, _ in named_leaves(params)]
     facts = [fact_of(*pair) for pair in zip(leaves, masks, strict=True)]
     before = Whole(treedef, avals, names, facts, constants, [])
-    known = before.known(program)
     _check_paths(before, program)
-    decision = decide(program, known, len(leaves), anew)
-    whole = Whole(treedef, avals, names, facts, constants, decision.lefts)
+    decision = decide(before, program, anew)
+    whole = decision.whole
     masked = jax.tree.map(_masked, params, mask)
     return Compact(
         params=like_params(cut, masked, whole),
