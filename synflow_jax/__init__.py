@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from synflow_jax import homogeneous as homogeneous
 from synflow_jax.adapters import from_linen as from_linen
 from synflow_jax.adapters import from_nnx as from_nnx
-from synflow_jax.compact import Compact as Compact
-from synflow_jax.compact import compact as compact
+from synflow_jax.compaction import Compact as Compact
+from synflow_jax.compaction import compact as compact
+from synflow_jax.compaction import compact_nnx as compact_nnx
 from synflow_jax.diagnostics import LayerRow as LayerRow
 from synflow_jax.diagnostics import LayerTable as LayerTable
 from synflow_jax.diagnostics import density as density

@@ -67,10 +67,19 @@ class UnprunedLinear(nnx.Module):
         bias_init: Initializer,
         rngs: nnx.Rngs,
     ):
-        self.in_features, self.out_features = in_features, out_features
         kernel = kernel_init(rngs.params(), (in_features, out_features), jnp.float32)
         self.kernel = nnx.Param(kernel.reshape(-1))
         self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), jnp.float32))
+
+    @property
+    def in_features(self) -> int:
+        """How many features it reads."""
+        return self.kernel.size // self.out_features
+
+    @property
+    def out_features(self) -> int:
+        """How many features it puts out."""
+        return self.bias.size
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         return inputs @ self.kernel.reshape(self.in_features, self.out_features) + self.bias

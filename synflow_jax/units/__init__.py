@@ -28,11 +28,11 @@ from synflow_jax.units.program import Step as Step
 from synflow_jax.units.program import all_steps as all_steps
 from synflow_jax.units.program import traced as traced
 from synflow_jax.units.rule import Context as Context
-from synflow_jax.units.rule import Kept as KeptOf
+from synflow_jax.units.rule import KeptOf as KeptOf
 from synflow_jax.units.rule import Known as Known
 from synflow_jax.units.smaller import Again as Again
 from synflow_jax.units.smaller import run as run
-from synflow_jax.units.solve import Conflict as Conflict
+from synflow_jax.units.solve import ConflictError as ConflictError
 from synflow_jax.units.solve import Kept as Kept
 from synflow_jax.units.solve import gone_with as gone_with
 from synflow_jax.units.solve import smallest as smallest

@@ -17,7 +17,7 @@ from synflow_jax.units.calls import (
     tangents,
     tie_scan,
 )
-from synflow_jax.units.constraints import Axes, Constraint, Hold
+from synflow_jax.units.constraints import Axes, Constraint, Hold, flat_indices
 from synflow_jax.units.facts import Fact, equal, joined, known, unknown
 from synflow_jax.units.program import Program, Step, all_steps, scan_sizes
 from synflow_jax.units.rule import Context, Known, nothing_known
@@ -113,7 +113,7 @@ class _Learner:
                 fact = self.facts[value]
                 self.facts[value] = fact._replace(moves=moves[value] & ~fact.varies)
 
-    def tangents(self, step: Step, operands: list[Fact]) -> dict[int, np.ndarray]:
+    def tangents(self, step: Step, operands: list[Fact]) -> dict[int, Any]:
         """Where the results' tangents may differ from 0, if the operands' do where they move."""
         forward = pushed_forward(step, self.program)
         floats = [is_float(self.program.avals[value]) for value in step.operands]
@@ -136,10 +136,21 @@ def constraints_of(context: Context) -> list[Constraint]:
         elif step.body:
             continue  # its values are those of its body
         elif step.name in RULES:
-            found += RULES[step.name].tie(context, step)
+            own = RULES[step.name].tie(context, step)
+            found += [*own, *_unmentioned(context.axes, step, own)]
         else:
             found += held(context.axes, step.operands, step)
     return found
+
+
+def _unmentioned(axes: Axes, step: Step, own: list[Constraint]) -> list[Constraint]:
+    """Axes that a rule says nothing of stay, but for those that come into being with the step."""
+    if step.name in ("broadcast_in_dim", "iota"):
+        return []
+    mentioned = [part for each in own for part in flat_indices(each)]
+    numbers = np.concatenate([np.zeros(0, int), *mentioned])
+    every = [own for value in (*step.operands, *step.results) for own in axes.all_of(value)]
+    return [Hold(own, step) for own in every if len(own) > 1 and not np.isin(own, numbers).any()]
 
 
 def held(axes: Axes, values: Iterable[int], step: Step | None) -> list[Constraint]:

@@ -88,7 +88,7 @@ class Axes:
 
     def of(self, value: int, axis: int) -> Indices:
         """The indices of an axis."""
-        start = self.starts[value][axis]
+        start = self.starts[value][axis]  # axis -1 is the last
         return np.arange(start, start + self.program.shape(value)[axis])
 
     def all_of(self, value: int) -> list[Indices]:
@@ -111,6 +111,19 @@ def axes_of(program: Program) -> Axes:
             count += size
         starts.append(own)
     return Axes(program, starts, count)
+
+
+def flat_indices(constraint: Constraint) -> list[Indices]:
+    """The axes that a constraint is about."""
+    match constraint:
+        case Tie(left, right):
+            return [left, right]
+        case Fold(left, right):
+            return [*left, *right]
+        case Hold(indices, _):
+            return [indices]
+        case Sum(indices, _, _):
+            return list(indices)
 
 
 def folds(left: list[Indices], right: list[Indices]) -> list[Constraint]:

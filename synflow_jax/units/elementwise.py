@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from synflow_jax.units.constraints import Constraint
-from synflow_jax.units.facts import Fact
+from synflow_jax.units.facts import Fact, joined
 from synflow_jax.units.program import Program, Step
 from synflow_jax.units.rule import Context, Rule, nothing_known, unchanged
 
@@ -60,8 +62,12 @@ def evaluated(
 
     def fact(step: Step, program: Program, *facts: Fact) -> list[Fact]:
         aval = program.avals[step.results[0]]
+        given = [
+            np.asarray(fact.number, program.avals[operand].dtype)
+            for fact, operand in zip(facts, step.operands, strict=True)
+        ]
         with np.errstate(all="ignore"):
-            number = np.asarray(numbers(step, *(fact.number for fact in facts)))
+            number = np.asarray(numbers(step, *given))
         if jnp.issubdtype(aval.dtype, jnp.number) or aval.dtype == bool:
             number = number.astype(aval.dtype)
         moving = moves(*facts) if jnp.issubdtype(aval.dtype, jnp.floating) else np.False_
@@ -79,11 +85,8 @@ def _chosen(step: Step, program: Program, *facts: Fact) -> list[Fact]:
     which, *cases = facts
     number = np.asarray(which.number).astype(int)
     conditions = [~which.varies & (number == index) for index in range(len(cases))]
-    first = cases[0]
-    same = _any(*(~case.varies & ~first.varies & (case.number == first.number) for case in cases))
-    for case in cases:
-        same = same & ~case.varies & ~first.varies & (case.number == first.number)
-    varies, value, moves = ~same, first.number, _any(*(case.moves for case in cases))
+    common = reduce(joined, cases)
+    varies, value, moves = common
     for condition, case in zip(conditions, cases, strict=True):
         varies = np.where(condition, case.varies, varies)
         value = np.where(condition, case.number, value)
@@ -120,16 +123,18 @@ def _moves_unless_zero(a: Fact) -> np.ndarray:
     return a.moves & (a.number != 0)
 
 
+def _rounded(step: Step, x: np.ndarray) -> np.ndarray:
+    if step.equation.params["rounding_method"] == lax.RoundingMethod.TO_NEAREST_EVEN:
+        return np.round(x)
+    return np.trunc(x + np.copysign(0.5, x))
+
+
 def _never(*facts: Fact) -> np.ndarray:
     return np.zeros((1,) * max(np.ndim(fact.number) for fact in facts), bool)
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     return lambda step, *numbers: function(*numbers)
-
-
-def _power_moves(step: Step) -> bool:
-    return step.equation.params["y"] == 1
 
 
 def _integer_power(step: Step, program: Program, *facts: Fact) -> list[Fact]:
@@ -173,14 +178,13 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
     "ne": np.not_equal,
     "not": np.invert,
     "or": np.bitwise_or,
-    "round": np.round,
     "sign": np.sign,
     "xor": np.bitwise_xor,
 }
 _FACTS: dict[str, Callable[..., list[Fact]]] = {
     **{name: evaluated(_plain(function)) for name, function in _UNARY.items()},
     **{name: evaluated(_plain(fn), moves=_never) for name, fn in _COMPARISONS.items()},
-    "abs": evaluated(_plain(np.abs), moves=_moves_unless_zero),
+    "abs": evaluated(_plain(np.abs)),  # JAX's derivative at 0 is 1
     "add": evaluated(_plain(np.add)),
     "add_any": evaluated(_plain(np.add)),
     "clamp": evaluated(lambda step, low, x, high: np.clip(x, low, high)),
@@ -189,6 +193,7 @@ _FACTS: dict[str, Callable[..., list[Fact]]] = {
     "max": evaluated(_plain(np.maximum), moves=_larger_moves),
     "min": evaluated(_plain(np.minimum), moves=_smaller_moves),
     "mul": evaluated(_plain(np.multiply), _product_varies, _product_moves),
+    "round": evaluated(_rounded, moves=_never),
     "select_n": _chosen,
     "square": evaluated(_plain(np.square), moves=_moves_unless_zero),
     "stop_gradient": still,
@@ -196,9 +201,8 @@ _FACTS: dict[str, Callable[..., list[Fact]]] = {
 }
 # Those of which no facts are worked out.
 _OTHERS = (
-    "acos acosh asin asinh atan atan2 atanh bessel_i0e bessel_i1e cosh digamma erfc erf_inv igamma "
-    "igammac imag conj complex lgamma logistic_grad nextafter polygamma population_count pow real "
-    "regularized_incomplete_beta rem shift_left shift_right_arithmetic shift_right_logical sinh zeta"
+    "acos acosh asin asinh atan atan2 atanh cosh digamma erfc erf_inv lgamma nextafter pow rem "
+    "shift_left shift_right_arithmetic shift_right_logical sinh"
 ).split()
 
 RULES: dict[str, Rule] = {

@@ -1,6 +1,6 @@
 """What is known of values whatever the inputs: where they are constant, and where they stay 0."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,23 +16,23 @@ class Fact(NamedTuple):
         moves: bool; whether a constant changes when the params are trained.
     """
 
-    varies: np.ndarray
-    number: np.ndarray
-    moves: np.ndarray
+    varies: Any
+    number: Any
+    moves: Any
 
     @property
-    def alive(self) -> np.ndarray:
+    def alive(self) -> Any:
         """bool; whether an element may ever differ from 0."""
         return self.varies | self.moves | (self.number != 0)
 
 
-def unknown(rank: int, varies: np.ndarray | bool = True) -> Fact:
+def unknown(rank: int, varies: Any = True) -> Fact:
     """A value that varies, everywhere or where it says, and is 0 elsewhere."""
     flags = np.broadcast_to(np.asarray(varies), (1,) * rank) if np.ndim(varies) == 0 else varies
     return Fact(np.asarray(flags), np.zeros((1,) * rank), np.zeros((1,) * rank, bool))
 
 
-def known(number: np.ndarray, moves: np.ndarray | bool = False) -> Fact:
+def known(number: Any, moves: Any = False) -> Fact:
     """A constant."""
     shape = (1,) * np.ndim(number)
     flags = np.zeros(shape, bool) if np.ndim(moves) == 0 and not moves else moves
@@ -43,7 +43,8 @@ def known(number: np.ndarray, moves: np.ndarray | bool = False) -> Fact:
 def joined(first: Fact, second: Fact) -> Fact:
     """What holds of both: constant where they are equal."""
     same = (first.number == second.number) & ~first.varies & ~second.varies
-    return Fact(~same, np.where(same, first.number, 0), first.moves | second.moves)
+    number = np.where(same, first.number, np.zeros_like(first.number))
+    return Fact(~same, number, first.moves | second.moves)
 
 
 def equal(first: Fact, second: Fact) -> bool:

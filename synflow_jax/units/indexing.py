@@ -5,14 +5,16 @@ from typing import Any
 from synflow_jax.units.constraints import Constraint, Hold
 from synflow_jax.units.facts import Fact, unknown
 from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, Kept, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
 Pairs = dict[int, int]
 
 
 def _held(context: Context, value: int, step: Step, but: Any = ()) -> list[Constraint]:
+    """All axes but some stay: as positions, where the inputs say which are taken."""
+    by_inputs = not context.known.flowing.isdisjoint(step.operands[1:])
     axes = enumerate(context.axes.all_of(value))
-    return [Hold(indices, step) for axis, indices in axes if axis not in but]
+    return [Hold(own, None if by_inputs else step) for axis, own in axes if axis not in but]
 
 
 def _tie_windows(
@@ -32,7 +34,7 @@ def _gathered(step: Step, shape: tuple[int, ...]) -> tuple[Pairs, list[int]]:
     """Axes of the operand that are taken whole, by axis of the result; the result's others."""
     params = step.equation.params
     numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
-    left_out = (*numbers.collapsed_slice_dims, *getattr(numbers, "operand_batching_dims", ()))
+    left_out = (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims)
     windows = [axis for axis in range(len(shape)) if axis not in left_out]
     pairs = dict(zip(windows, numbers.offset_dims, strict=True))
     moved = numbers.start_index_map
@@ -44,7 +46,11 @@ def _gathered(step: Step, shape: tuple[int, ...]) -> tuple[Pairs, list[int]]:
 def _tie_gather(context: Context, step: Step) -> list[Constraint]:
     (operand, indices), (result,) = step.operands, step.results
     pairs, others = _gathered(step, context.program.shape(operand))
-    found = _tie_windows(context, step, operand, result, pairs)
+    numbers = step.equation.params["dimension_numbers"]
+    batching = zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
+    found = context.tied(operand, indices, dict(batching))
+    found += context.tied(operand, result, pairs)
+    found += _held(context, operand, step, {*pairs, *numbers.operand_batching_dims})
     found += context.tied(indices, result, dict(enumerate(others)))
     last = len(context.program.shape(indices)) - 1
     return [*found, Hold(context.axes.of(indices, last), step)]
@@ -68,10 +74,13 @@ def _spread(alive: Any, pairs: Pairs, rank: int) -> Any:
     return left.reshape(shape)
 
 
-def _smaller_gather(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_gather(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     own = kept(step.operands[0])
     sizes = step.equation.params["slice_sizes"]
-    whole = [size if keep.all() else int(keep.sum()) for size, keep in zip(sizes, own, strict=True)]
+    whole = [
+        int(keep.sum()) if size == len(keep) else size
+        for size, keep in zip(sizes, own, strict=True)
+    ]
     return rebound(step, *arrays, slice_sizes=tuple(whole))
 
 
@@ -90,7 +99,7 @@ def _fact_dynamic_slice(step: Step, program: Program, fact: Fact, *starts: Fact)
     return [unknown(len(after), _spread(fact.alive, {axis: axis for axis in whole}, len(after)))]
 
 
-def _smaller_dynamic_slice(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_dynamic_slice(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     sizes = counts(kept(step.results[0]))
     return rebound(step, *arrays, slice_sizes=sizes)
 
@@ -105,19 +114,17 @@ def _tie_update(context: Context, step: Step) -> list[Constraint]:
 
 
 def _tie_scatter(context: Context, step: Step) -> list[Constraint]:
-    (operand, indices, update), (result,) = step.operands, step.results
+    (operand, _, update), (result,) = step.operands, step.results
     numbers = step.equation.params["dimension_numbers"]
     rank = len(context.program.shape(operand))
-    left_out = (*numbers.inserted_window_dims, *getattr(numbers, "operand_batching_dims", ()))
+    left_out = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
     windows = [axis for axis in range(rank) if axis not in left_out]
     moved = numbers.scatter_dims_to_operand_dims
     pairs = {
         a: b for a, b in zip(windows, numbers.update_window_dims, strict=True) if a not in moved
     }
     found = context.tied(operand, result, {axis: axis for axis in range(rank)})
-    found += _tie_windows(context, step, operand, update, pairs)
-    found += _held(context, update, step, set(pairs.values()))
-    return found + _held(context, indices, step)
+    return found + _tie_windows(context, step, operand, update, pairs)
 
 
 RULES: dict[str, Rule] = {

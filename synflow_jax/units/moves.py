@@ -1,6 +1,5 @@
 """Operations that move or pick elements, and put them side by side."""
 
-from itertools import pairwise
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,7 +9,7 @@ from jax import lax
 from synflow_jax.units.constraints import Constraint, Hold, Tie, folds
 from synflow_jax.units.facts import Fact, known, unknown
 from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, Kept, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
 
 def each(fact: Fact, function: Any) -> Fact:
@@ -39,7 +38,7 @@ def _fact_broadcast(step: Step, program: Program, fact: Fact, *rest: Fact) -> li
     return [each(fact, spread)]
 
 
-def _smaller_broadcast(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_broadcast(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     dims = step.equation.params["broadcast_dimensions"]
     return lax.broadcast_in_dim(arrays[0], counts(kept(step.results[0])), dims)
 
@@ -107,7 +106,7 @@ def _fact_reshape(step: Step, program: Program, fact: Fact) -> list[Fact]:
     return [each(fact, reshaped)]
 
 
-def _smaller_reshape(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_reshape(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     return jnp.reshape(arrays[0], counts(kept(step.results[0])))
 
 
@@ -201,15 +200,13 @@ def _tie_split(context: Context, step: Step) -> list[Constraint]:
 
 def _fact_split(step: Step, program: Program, fact: Fact) -> list[Fact]:
     axis, sizes = step.equation.params["axis"], step.equation.params["sizes"]
-    bounds = pairwise(np.cumsum([0, *sizes]))
-
-    def part_of(part: np.ndarray, start: int, end: int) -> np.ndarray:
-        return part if part.shape[axis] == 1 else np.take(part, np.arange(start, end), axis)
-
-    return [each(fact, lambda part: part_of(part, start, end)) for start, end in bounds]
+    whole = program.shape(step.operands[0])[axis]
+    parts = np.split(np.arange(whole), np.cumsum(sizes)[:-1])
+    wide = each(fact, lambda part: np.repeat(part, whole, axis) if part.shape[axis] == 1 else part)
+    return [Fact(*(np.take(part, positions, axis) for part in wide)) for positions in parts]
 
 
-def _smaller_split(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_split(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     axis = step.equation.params["axis"]
     sizes = [int(kept(result)[axis].sum()) for result in step.results]
     return jnp.split(arrays[0], np.cumsum(sizes)[:-1].tolist(), axis)
@@ -251,7 +248,7 @@ def _fact_slice(step: Step, program: Program, fact: Fact) -> list[Fact]:
     return [each(fact, sliced)]
 
 
-def _smaller_slice(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_slice(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     array = arrays[0]
     for axis, own in enumerate(kept(step.operands[0])):
         picked = np.zeros(len(own), bool)
@@ -296,7 +293,7 @@ def _fact_pad(step: Step, program: Program, fact: Fact, padding: Fact) -> list[F
     return [fact]
 
 
-def _smaller_pad(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_pad(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     config = []
     for axis, (low, high, inner) in enumerate(step.equation.params["padding_config"]):
         own = kept(step.results[0])[axis]
@@ -320,7 +317,7 @@ def _fact_iota(step: Step, program: Program, *facts: Fact) -> list[Fact]:
     return [known(np.arange(aval.shape[axis]).astype(aval.dtype).reshape(shape))]
 
 
-def _smaller_than_iota(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_than_iota(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     result = rebound(step, *arrays)
     for axis, own in enumerate(kept(step.results[0])):
         result = taken(result, axis, own)

@@ -8,7 +8,7 @@ import numpy as np
 
 from synflow_jax.units.constraints import USED, Axes
 from synflow_jax.units.program import Program, Step, all_steps
-from synflow_jax.units.rule import Kept, Known
+from synflow_jax.units.rule import KeptOf, Known
 from synflow_jax.units.solve import Kept as Found
 
 
@@ -48,7 +48,7 @@ class Multiplications(NamedTuple):
 
 
 def multiplications(
-    program: Program, params: Sequence[int], kept: Kept
+    program: Program, params: Sequence[int], kept: KeptOf
 ) -> dict[int, Multiplications]:
     """The multiply-adds of dense and convolutional layers, by parameter."""
     found = dict.fromkeys(params, Multiplications(0, 0))
@@ -72,7 +72,7 @@ def multiplications(
     return found
 
 
-def _of_step(step: Step, program: Program, kept: Kept) -> Multiplications:
+def _of_step(step: Step, program: Program, kept: KeptOf) -> Multiplications:
     both = []
     for sizes in (program.shape, lambda value: [int(own.sum()) for own in kept(value)]):
         results, operands = sizes(step.results[0]), [sizes(value) for value in step.operands]

@@ -9,7 +9,7 @@ from synflow_jax.units.constraints import GONE, Constraint, Hold, Indices, Reaso
 from synflow_jax.units.facts import Fact, unknown
 from synflow_jax.units.program import Program, Step
 from synflow_jax.units.reductions import least
-from synflow_jax.units.rule import Context, Kept, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
 # Matrix products
 
@@ -23,9 +23,9 @@ class Sides(NamedTuple):
         ended: of both, in pairs; those that are added up.
     """
 
-    batch: tuple[tuple[int, ...], tuple[int, ...]]
-    free: tuple[tuple[int, ...], tuple[int, ...]]
-    ended: tuple[tuple[int, ...], tuple[int, ...]]
+    batch: tuple[tuple[int, ...], ...]
+    free: tuple[tuple[int, ...], ...]
+    ended: tuple[tuple[int, ...], ...]
 
 
 def _sides(step: Step, program: Program) -> Sides:
@@ -34,10 +34,11 @@ def _sides(step: Step, program: Program) -> Sides:
     for value, used, shared in zip(step.operands, ended, batch, strict=True):
         rank = len(program.shape(value))
         free.append(tuple(axis for axis in range(rank) if axis not in (*used, *shared)))
-    return Sides(tuple(map(tuple, batch)), (free[0], free[1]), tuple(map(tuple, ended)))  # type: ignore
+    pairs = [tuple(tuple(axes) for axes in both) for both in (batch, free, ended)]
+    return Sides(*pairs)
 
 
-def _matched(alive: list[np.ndarray], sides: Sides) -> list[np.ndarray]:
+def _matched(alive: list[Any], sides: Sides) -> list[Any]:
     """The patterns of both operands with axes that end of one size: 1 if either's is 1."""
     one, other = alive
     for a, b in zip(*sides.ended, strict=True):
@@ -50,7 +51,7 @@ def _matched(alive: list[np.ndarray], sides: Sides) -> list[np.ndarray]:
 
 
 def _tie_dot(context: Context, step: Step) -> list[Constraint]:
-    sides, axes, program = _sides(step, context.program), context.axes, context.program
+    sides, axes = _sides(step, context.program), context.axes
     (one, other), (result,) = step.operands, step.results
     found = context.tied(one, other, dict(zip(*sides.batch, strict=True)))
     found += context.tied(one, result, {a: i for i, a in enumerate(sides.batch[0])})
@@ -62,35 +63,29 @@ def _tie_dot(context: Context, step: Step) -> list[Constraint]:
     ends = tuple(axes.of(one, axis) for axis in sides.ended[0])
     if context.retraced and context.known.flowing.issuperset(step.operands):
         return [*found, *(Hold(indices, step) for indices in ends)]
-    sizes = [program.shape(one)[axis] for axis in sides.ended[0]]
-    alive = [context.alive(value) for value in step.operands]
 
     def need(reasons: Reasons) -> list[np.ndarray]:
-        return _needed_of_both(context, step, sides, alive, sizes, reasons)
+        return _needed_of_both(context, step, sides, reasons)
 
     return [*found, Sum(ends, need, step)]
 
 
 def _needed_of_both(
-    context: Context,
-    step: Step,
-    sides: Sides,
-    alive: list[np.ndarray],
-    sizes: list[int],
-    reasons: Reasons,
+    context: Context, step: Step, sides: Sides, reasons: Reasons
 ) -> list[np.ndarray]:
     """Why the indices of the axes that end stay: of results that a product of theirs adds to."""
     pattern = []
-    for value, part, batch, free, ended in zip(step.operands, alive, *sides, strict=True):
+    for value, batch, free, ended in zip(step.operands, *sides, strict=True):
         own = {axis: reasons(context.axes.of(value, axis)) for axis in (*batch, *free)}
-        pattern.append(_least_over(part, batch, free, ended, own))
+        pattern.append(_least_over(context.alive(value), batch, free, ended, own))
     # By batch index and index of the axes that end: both sides must be alive there.
     both = np.maximum(*pattern)
     joint = both.min(tuple(range(len(sides.batch[0]))), initial=GONE)
-    joint = np.broadcast_to(joint, sizes)
+    shape = context.program.shape(step.operands[0])
+    joint = np.broadcast_to(joint, [shape[axis] for axis in sides.ended[0]])
     return [
-        joint.min(tuple(i for i in range(len(sizes)) if i != axis), initial=GONE)
-        for axis in range(len(sizes))
+        joint.min(tuple(i for i in range(joint.ndim) if i != axis), initial=GONE)
+        for axis in range(joint.ndim)
     ]
 
 
@@ -156,11 +151,13 @@ class Layout(NamedTuple):
 def _layout(step: Step) -> Layout:
     numbers = step.equation.params["dimension_numbers"]
     return Layout(
-        *numbers.lhs_spec[:2],
-        numbers.rhs_spec[1],
-        numbers.rhs_spec[0],
-        *numbers.out_spec[:2],
-        step.equation.params["feature_group_count"],
+        batch=numbers.lhs_spec[0],
+        channels=numbers.lhs_spec[1],
+        kernel_in=numbers.rhs_spec[1],
+        kernel_out=numbers.rhs_spec[0],
+        out_batch=numbers.out_spec[0],
+        out_channels=numbers.out_spec[1],
+        groups=step.equation.params["feature_group_count"],
     )
 
 
@@ -204,7 +201,7 @@ def _need_of_channels(context: Context, step: Step, at: Layout, outs: Indices) -
     return need
 
 
-def _of_axis(pattern: np.ndarray, axis: int) -> np.ndarray:
+def _of_axis(pattern: Any, axis: int) -> Any:
     return pattern.any(tuple(i for i in range(pattern.ndim) if i != axis))
 
 
@@ -212,7 +209,7 @@ def _by_group(flags: np.ndarray, size: int, groups: int) -> np.ndarray:
     return np.broadcast_to(flags, (size,)).reshape(groups, -1)
 
 
-def _kernel_pattern(alive: np.ndarray, at: Layout, shape: tuple[int, ...]) -> np.ndarray:
+def _kernel_pattern(alive: Any, at: Layout, shape: tuple[int, ...]) -> np.ndarray:
     """Where a kernel is alive, by group, input channel within it and output channel within it."""
     spatial = tuple(i for i in range(alive.ndim) if i not in (at.kernel_in, at.kernel_out))
     flat = alive.any(spatial)
@@ -234,14 +231,14 @@ def _fact_conv(step: Step, program: Program, inputs: Fact, kernel: Fact) -> list
     return [unknown(rank, found.reshape(shape))]
 
 
-def groups_left(step: Step, kept: Kept) -> int:
+def groups_left(step: Step, kept: KeptOf) -> int:
     """How many of a convolution's groups are left."""
     at = _layout(step)
     channels = kept(step.operands[0])[at.channels]
     return int(channels.reshape(at.groups, -1).any(1).sum())
 
 
-def _smaller_conv(step: Step, kept: Kept, *arrays: Any) -> Any:
+def _smaller_conv(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     at = _layout(step)
     if at.groups == 1:
         return rebound(step, *arrays)

@@ -5,7 +5,7 @@ import numpy as np
 from synflow_jax.units.constraints import GONE, Constraint, Hold, Reasons, Sum
 from synflow_jax.units.facts import Fact, unknown
 from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, Kept, Rule, nothing_known, rebound, unchanged
+from synflow_jax.units.rule import Context, KeptOf, Rule, nothing_known, rebound, unchanged
 
 
 def least(pattern: np.ndarray, reasons: np.ndarray, axis: int) -> np.ndarray:
@@ -125,7 +125,7 @@ def _tie_sort(context: Context, step: Step) -> list[Constraint]:
     return found
 
 
-def _smaller_arg(step: Step, kept: Kept, *arrays: object) -> object:
+def _smaller_arg(step: Step, kept: KeptOf, *arrays: object) -> object:
     del kept
     return rebound(step, *arrays)
 

@@ -22,7 +22,7 @@ class Known(NamedTuple):
     flowing: set[int]
 
 
-Kept = Callable[[int], list[np.ndarray]]
+KeptOf = Callable[[int], list[np.ndarray]]
 """For a value, the indices of each axis that are kept, bool."""
 
 
@@ -40,7 +40,7 @@ class Context(NamedTuple):
     known: Known
     retraced: bool
 
-    def alive(self, value: int) -> np.ndarray:
+    def alive(self, value: int) -> Any:
         """bool; where a value may ever differ from 0."""
         return self.known.facts[value].alive
 
@@ -88,7 +88,7 @@ def rebound(step: Step, *arrays: Any, **changes: Any) -> Any:
         return equation.primitive.bind(*arrays, **params)
 
 
-def unchanged(step: Step, kept: Kept, *arrays: Any) -> Any:
+def unchanged(step: Step, kept: KeptOf, *arrays: Any) -> Any:
     """The same operation, whatever the shapes."""
     del kept
     return rebound(step, *arrays)

@@ -12,18 +12,18 @@ from jax import dtypes, lax
 from synflow_jax.units.calls import bound, is_float, pulled_back, pushed_forward
 from synflow_jax.units.moves import taken
 from synflow_jax.units.program import Program, Step, scan_sizes
-from synflow_jax.units.rule import Kept
+from synflow_jax.units.rule import KeptOf
 from synflow_jax.units.rules import RULES
 
 Environment = dict[int, Any]
 
-Again = Callable[[Program, Step], tuple[Kept, Any]]
+Again = Callable[[Program, Step], tuple[KeptOf, Any]]
 """``again(derivative, step)``: what the program of a step's derivative keeps, and its own Again."""
 
 
 def run(
     program: Program,
-    kept: Kept,
+    kept: KeptOf,
     again: Again,
     arrays: Sequence[Any],
 ) -> list[Any]:
@@ -46,7 +46,7 @@ class _Runner:
     """What all steps look at when they run."""
 
     program: Program
-    kept: Kept
+    kept: KeptOf
     again: Again
 
     def read(self, environment: Environment, value: int) -> Any:
@@ -66,16 +66,20 @@ class _Runner:
     def steps(self, steps: Sequence[Step], environment: Environment) -> None:
         for step in steps:
             arrays = [self.read(environment, operand) for operand in step.operands]
-            results = self.results(step, arrays, environment)
+            results = self.results(step, arrays)
+            for value, array in zip(step.results, results, strict=True):
+                expected = tuple(int(own.sum()) for own in self.kept(value))
+                if jnp.shape(array) != expected:
+                    raise AssertionError(f"{step.name}: {jnp.shape(array)} isn't {expected}")
             environment.update(zip(step.results, results, strict=True))
 
-    def results(self, step: Step, arrays: list[Any], environment: Environment) -> list[Any]:
+    def results(self, step: Step, arrays: list[Any]) -> list[Any]:
         if all(map(self.whole, (*step.operands, *step.results))) and self.whole_body(step):
             return bound(step)(*arrays)
         if step.name == "scan":
-            return self.scan(step, arrays, environment)
+            return self.scan(step, arrays)
         if step.body:
-            return self.call(step, arrays, environment)
+            return self.call(step, arrays)
         if step.name in RULES:
             results = RULES[step.name].smaller(step, self.kept, *arrays)
             return list(results) if step.equation.primitive.multiple_results else [results]
@@ -88,21 +92,21 @@ class _Runner:
             for inner in step.body
         )
 
-    def body(self, step: Step, environment: Environment, inputs: Any, outputs: Any) -> Any:
+    def body(self, step: Step, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:
         """The body of a step as a function of some of its values."""
 
         def fn(*arrays: Any) -> list[Any]:
-            own = {**environment, **dict(zip(inputs, arrays, strict=True))}
+            own = dict(zip(inputs, arrays, strict=True))
             self.steps(step.body, own)
             return [self.read(own, value) for value in outputs]
 
         return fn
 
-    def scan(self, step: Step, arrays: list[Any], environment: Environment) -> list[Any]:
+    def scan(self, step: Step, arrays: list[Any]) -> list[Any]:
         consts, carry = scan_sizes(step.equation)
         params, fn = (
             step.equation.params,
-            self.body(step, {}, step.inner_operands, step.inner_results),
+            self.body(step, step.inner_operands, step.inner_results),
         )
 
         def round_of(state: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -119,8 +123,8 @@ class _Runner:
         )
         return [*state, *stacked]
 
-    def call(self, step: Step, arrays: list[Any], environment: Environment) -> list[Any]:
-        fn = self.body(step, {}, step.operands, step.results)
+    def call(self, step: Step, arrays: list[Any]) -> list[Any]:
+        fn = self.body(step, step.operands, step.results)
         match step.name:
             case "checkpoint" | "remat2":
                 options = {name: step.equation.params[name] for name in ("policy", "prevent_cse")}

@@ -106,7 +106,7 @@ def _outer(axes: Sequence[np.ndarray], combine: np.ufunc) -> np.ndarray:
     return reduce(lambda a, b: combine.outer(a, b).reshape(-1), axes)
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """A step needs what went."""
 
     def __init__(self, step: Step | None):
@@ -117,7 +117,7 @@ class Conflict(Exception):
 def gone_with(
     constraints: Sequence[Constraint], count: int, gone: Iterable[Indices], kept: Iterable[Indices]
 ) -> np.ndarray:
-    """The indices that go if these go; raises `Conflict` if something needs one of them."""
+    """The indices that go if these go; raises `ConflictError` if something needs one of them."""
     classes = tied_classes(constraints, count)
     left = np.zeros(classes.max(initial=-1) + 1, bool)
     for indices in gone:
@@ -130,20 +130,20 @@ def gone_with(
             _fold_gone(fold, classes, left)
     for fold in folds:
         sides = [_outer([left[classes[axis]] for axis in side], np.logical_or) for side in fold]
-        if not np.array_equal(*sides):
-            raise Conflict(None)
+        if not np.array_equal(sides[0], sides[1]):
+            raise ConflictError(None)
     for indices in kept:
         if left[classes[indices]].any():
-            raise Conflict(None)
+            raise ConflictError(None)
     reasons = np.where(left, GONE, USED)
     for each in constraints:
         if isinstance(each, Hold) and left[classes[each.indices]].any():
-            raise Conflict(each.step)
+            raise ConflictError(each.step)
         if isinstance(each, Sum):
             needed = each.need(lambda indices: reasons[classes[indices]])
             for indices, why in zip(each.indices, needed, strict=True):
                 if (left[classes[indices]] & (why < GONE)).any():
-                    raise Conflict(each.step)
+                    raise ConflictError(each.step)
     return left[classes]
 
 

@@ -1,5 +1,7 @@
 """Pooling and what its gradients need: windows move along some axes and leave the others."""
 
+from typing import Any
+
 import numpy as np
 
 from synflow_jax.units.constraints import Constraint, Hold
@@ -8,7 +10,7 @@ from synflow_jax.units.program import Program, Step
 from synflow_jax.units.rule import Context, Rule, nothing_known, unchanged
 
 
-def _moved(step: Step, rank: int) -> list[bool]:
+def _moved(step: Step, rank: int) -> Any:
     """For each axis, whether the window does anything along it."""
     params, ones, zeros = step.equation.params, (1,) * rank, ((0, 0),) * rank
     names = "window_dimensions window_strides base_dilation window_dilation".split()

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from synflow_jax.compact.whole import Left, Whole
+from synflow_jax.compaction.whole import Left, Whole
 
 
 def cut(array: Any, left: Left) -> Any:

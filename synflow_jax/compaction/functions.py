@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from synflow_jax import units
-from synflow_jax.compact.whole import Left, Whole
+from synflow_jax.compaction.whole import Left, Whole
 from synflow_jax.source_lines import source_line
 
 
@@ -23,7 +23,11 @@ def smaller(whole: Whole, fn: Callable[..., Any]) -> Callable[..., Any]:
     def call(params: Any, *args: Any, **options: Any) -> Any:
         leaves = _checked(whole, params)
         rest, treedef = jax.tree.flatten((args, options))
-        key = treedef, tuple(_kind(leaf) for leaf in (*leaves, *rest)), jax.config.jax_enable_x64
+        key = (
+            treedef,
+            tuple(_kind(leaf) for leaf in (*leaves, *rest)),
+            jax.config.read("jax_enable_x64"),
+        )
         closed, out_tree = compiled.get(key) or _traced(whole, fn, leaves, rest, treedef)
         if not any(isinstance(const, Tracer) for const in closed.consts):
             compiled[key] = closed, out_tree
@@ -95,7 +99,7 @@ def _kept(program: units.Program, known: units.Known, lefts: dict[int, Left]) ->
             kept.append(indices[own])
     try:
         flags = ~units.gone_with(constraints, axes.count, gone, kept)
-    except units.Conflict as conflict:
+    except units.ConflictError as conflict:
         raise ValueError(_message(conflict.step)) from None
 
     @functools.cache

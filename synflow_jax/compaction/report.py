@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax import units
-from synflow_jax.compact.whole import Decision, Whole
+from synflow_jax.compaction.whole import Decision, Whole
 from synflow_jax.source_lines import source_line
 
 
@@ -50,7 +50,9 @@ class Report:
     held: tuple[tuple[str, int], ...]
 
     def __str__(self) -> str:
-        rows = [("layer", "shape", "left", "weights", "left", "multiplications", "left")]
+        rows: list[tuple[str, ...]] = [
+            ("layer", "shape", "left", "weights", "left", "multiplications", "left")
+        ]
         for layer in self.layers:
             sizes = math.prod(layer.shape), math.prod(layer.left)
             counts = (*sizes, layer.multiplications, layer.multiplications_left)

@@ -1,7 +1,8 @@
 """What is remembered of a masked network: which of its weights are left, and why."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -65,31 +66,80 @@ def fact_of(leaf: Any, mask: Any) -> units.Fact:
     return units.Fact(np.zeros((1,) * rank, bool), number, moves)
 
 
+def trained(fact: units.Fact, left: Left) -> units.Fact:
+    """What is known of a parameter in training: not the numbers of what is left and moves."""
+    stays = reduce(np.multiply.outer, left, np.True_)
+    varies = fact.varies | (stays & fact.moves)
+    return units.Fact(varies, np.where(varies, np.zeros_like(fact.number), fact.number), fact.moves)
+
+
 class Decision(NamedTuple):
     """Which indices are left.
 
     Attributes:
+        whole: the network, with what is left of its leaves and what is known of them then.
         lefts: of each leaf's axes, bool.
         kept: of each value's axes.
         held: how many units each step holds back that nothing uses.
         constant: how many units stay that only hold a constant.
     """
 
-    lefts: list[Left]
+    whole: Whole
     kept: Callable[[int], list[np.ndarray]]
     held: dict[units.Step, int]
     constant: int
 
 
-def decide(program: units.Program, known: units.Known, leaves: int, retraced: bool) -> Decision:
-    """The fewest indices that have to stay; the first inputs are the leaves."""
+class Anew(NamedTuple):
+    """How a function is traced anew with smaller arrays, whose sizes may enter it as numbers.
+
+    Attributes:
+        whole: leaves and axes of theirs that stay whole.
+    """
+
+    whole: Sequence[tuple[int, int]]
+
+
+def decide(whole: Whole, program: units.Program, anew: Anew | None) -> Decision:
+    """The fewest indices that have to stay.
+
+    A constant that units share is trained by those that stay. So what is left of the params
+    counts as unknown, and what else is needed then stays too, until nothing is missing.
+    """
+    start = whole.known(program)
+    found = _decide(whole, program, start, start, anew)
+    while whole.constants == "keep":
+        facts = [trained(*pair) for pair in zip(whole.facts, found.whole.lefts, strict=True)]
+        before, found = (
+            found,
+            _decide(whole, program, replace(whole, facts=facts).known(program), start, anew),
+        )
+        found = found._replace(whole=replace(found.whole, facts=facts))
+        if all(map(np.array_equal, *map(_flat, (before, found)))):
+            break
+    return found
+
+
+def _flat(decision: Decision) -> list[np.ndarray]:
+    return [own for left in decision.whole.lefts for own in left]
+
+
+def _decide(
+    whole: Whole, program: units.Program, known: units.Known, start: units.Known, anew: Anew | None
+) -> Decision:
+    """The fewest indices that have to stay, given what is known, and what was at the start."""
+    leaves = len(whole.avals)
     params, rest = program.inputs[:leaves], program.inputs[leaves:]
     axes = units.axes_of(program)
-    constraints = units.constraints_of(units.Context(axes, known, retraced))
-    constraints += units.held(axes, [*rest, *_unused(program, params)], None)
-    outputs = [indices for value in program.outputs for indices in axes.all_of(value)]
+    constraints = units.held(axes, [*rest, *_unused(program, params)], None)
+    for leaf, axis in anew.whole if anew else ():
+        constraints.append(units.Hold(axes.of(params[leaf], axis), None))
+    constraints += units.constraints_of(units.Context(axes, known, anew is not None))
+    used = [indices for value in program.outputs for indices in axes.all_of(value)]
+    # An axis of size 1 has no units.
+    used += [own for v in range(len(program.avals)) for own in axes.all_of(v) if len(own) == 1]
     while True:
-        found = units.smallest(constraints, axes.count, outputs)
+        found = units.smallest(constraints, axes.count, used)
         # One index stays at least: checkpoints can't hold arrays without elements.
         empty = [
             indices[:1]
@@ -109,10 +159,10 @@ def decide(program: units.Program, known: units.Known, leaves: int, retraced: bo
         [np.zeros(0, int), *(indices for value in params for indices in axes.all_of(value))]
     )
     return Decision(
-        [tuple(kept(value)) for value in params],
+        replace(whole, lefts=[tuple(kept(value)) for value in params]),
         kept,
         _held_back(found, of_leaves),
-        units.constant_units(program, known, axes, found),
+        units.constant_units(program, start, axes, found),
     )
 
 
@@ -124,7 +174,7 @@ def _unused(program: units.Program, params: Sequence[int]) -> list[int]:
 
 def _held_back(found: units.Kept, of_leaves: np.ndarray) -> dict[units.Step, int]:
     """How many classes with indices of leaves each step holds back."""
-    classes, first = np.unique(found.classes[of_leaves], return_index=True)
+    first = np.unique(found.classes[of_leaves], return_index=True)[1]
     reasons = found.reasons[of_leaves[first]]
     counts = {}
     for reason, step in enumerate(found.holders, 1):

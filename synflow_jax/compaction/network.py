@@ -16,10 +16,10 @@ from synflow_jax.checks import (
     check_values,
     named_leaves,
 )
-from synflow_jax.compact.functions import smaller
-from synflow_jax.compact.leaves import cut, filled, like_params
-from synflow_jax.compact.report import Report, report_of
-from synflow_jax.compact.whole import Constants, Whole, decide, fact_of
+from synflow_jax.compaction.functions import smaller
+from synflow_jax.compaction.leaves import cut, filled, like_params
+from synflow_jax.compaction.report import Report, report_of
+from synflow_jax.compaction.whole import Anew, Constants, Left, Whole, decide, fact_of
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params
 
@@ -83,6 +83,11 @@ class Compact:
         """
         return like_params(filled, tree, self._whole)
 
+    @property
+    def left(self) -> list[Left]:
+        """For each leaf of the whole params, which indices of each of its axes are left, bool."""
+        return self._whole.lefts
+
     def __str__(self) -> str:
         return str(self.report)
 
@@ -106,7 +111,10 @@ def compact(
     Nothing changes: the outputs are equal but for the order of sums, and so is training with
     `keep_params_sparse`, since what is removed has no gradient where the mask keeps it. A unit
     that holds a constant other than 0, or one that is 0 now but has a gradient (a bias before
-    an activation with a slope at 0), therefore stays. At least one unit of each layer stays.
+    an activation with a slope at 0, or one that it shares with units that stay), therefore stays.
+    Weight decay is taken to leave units at 0 that have no gradient; it does where it moves their
+    constants towards 0 and the activation is 0 from 0 downward. At least one unit of each layer
+    stays.
 
     Args:
         apply_fn: ``apply_fn(params, inputs)``, the network. What it closes over, such as running
@@ -134,7 +142,8 @@ def compact(
     >>> def apply_fn(params, x):
     ...     return jax.nn.relu(x @ params["hidden"]) @ params["output"]
     >>> params = {"hidden": jnp.ones((4, 3)), "output": jnp.ones((3, 2))}
-    >>> mask = {"hidden": jnp.ones((4, 3), bool), "output": jnp.array([[True] * 2, [False] * 2, [True] * 2])}
+    >>> mask = sf.full_mask(params)
+    >>> mask["output"] = mask["output"].at[1].set(False)  # nothing leads out of the second unit
     >>> small = sf.compact(apply_fn, params, mask, jnp.ones((1, 4)))
     >>> small.params["hidden"].shape, small.params["output"].shape
     ((4, 2), (2, 2))
@@ -149,13 +158,19 @@ def compact(
     check_scalars(mask)
     if constants not in ("keep", "at_zero", "drop"):
         raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
-    return compacted(apply_fn, params, mask, inputs, constants, retraced=False)
+    return compacted(apply_fn, params, mask, inputs, constants=constants)
 
 
 def compacted(
-    apply_fn: ApplyFn, params: Params, mask: Mask, inputs: Any, constants: Constants, retraced: bool
+    apply_fn: ApplyFn,
+    params: Params,
+    mask: Mask,
+    inputs: Any,
+    *,
+    constants: Constants,
+    anew: Anew | None = None,
 ) -> Compact:
-    """`compact` without its checks; ``retraced`` if the function will be traced anew."""
+    """`compact` without its checks; ``anew`` if the function will be traced anew."""
     leaves, treedef = jax.tree.flatten(params)
     masks = jax.tree.leaves(mask)
     avals = [jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
@@ -163,17 +178,22 @@ def compacted(
     names = [name for name, _ in named_leaves(params)]
     facts = [fact_of(*pair) for pair in zip(leaves, masks, strict=True)]
     before = Whole(treedef, avals, names, facts, constants, [])
-    known = before.known(program)
     _check_paths(before, program)
-    decision = decide(program, known, len(leaves), retraced)
-    whole = Whole(treedef, avals, names, facts, constants, decision.lefts)
+    decision = decide(before, program, anew)
+    whole = decision.whole
+    masked = jax.tree.map(_masked, params, mask)
     return Compact(
-        params=like_params(cut, apply_mask(mask, params), whole),
+        params=like_params(cut, masked, whole),
         mask=like_params(cut, mask, whole),
         apply_fn=smaller(whole, apply_fn),
         report=report_of(whole, program, decision, masks, inputs),
         _whole=whole,
     )
+
+
+def _masked(leaf: Any, mask: Any) -> jax.Array:
+    """A copy with zeros where pruned."""
+    return apply_mask(mask, leaf) if jnp.ndim(mask) else jnp.array(leaf, copy=True)
 
 
 def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], units.Program]:
