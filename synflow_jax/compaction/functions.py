@@ -1,7 +1,7 @@
 """Functions of a network's params as functions of what is left of them."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -122,15 +122,20 @@ def _again(program: units.Program, known: units.Known, kept: units.KeptOf) -> un
     """The same for derivatives of a program's steps."""
 
     def again(derivative: units.Program, step: units.Step) -> Any:
-        seconds: Sequence[int] = step.operands
-        if step.name != "custom_jvp_call":
-            seconds = step.results
-        floats = [value for value in seconds if units.is_float(program.avals[value])]
-        still = [known.facts[value] for value in step.operands]
-        facts = [*still, *(units.unknown(len(program.shape(value))) for value in floats)]
+        moved, fixed = (
+            [value for value in values if units.is_float(program.avals[value])]
+            for values in (step.operands, step.results)
+        )
+        # Tangents are pushed from operands to results, cotangents pulled back.
+        forward = step.name == "custom_jvp_call"
+        inputs = [*step.operands, *(moved if forward else fixed)]
+        outputs = [*step.results, *fixed] if forward else moved
+        facts = [known.facts[value] for value in step.operands]
+        facts += [units.unknown(len(program.shape(value))) for value in inputs[len(facts) :]]
         own = units.learned(derivative, facts, derivative.inputs)
-        values = zip(derivative.inputs, [*step.operands, *floats], strict=True)
-        left = _kept(derivative, own, {inner: tuple(kept(outer)) for inner, outer in values})
+        inner = [*derivative.inputs, *derivative.outputs]
+        lefts = {a: tuple(kept(b)) for a, b in zip(inner, [*inputs, *outputs], strict=True)}
+        left = _kept(derivative, own, lefts)
         return left, _again(derivative, own, left)
 
     return again

@@ -18,8 +18,7 @@ def cut(array: Any, left: Left) -> Any:
     ]
     if all(own.all() for own in where):
         return array
-    host = np.asarray(array)[np.ix_(*map(np.flatnonzero, where))]
-    return jax.device_put(host, _sharding_of(array, host.shape)) if _is_jax(array) else host
+    return _laid(np.asarray(array)[np.ix_(*map(np.flatnonzero, where))], array)
 
 
 def filled(array: Any, left: Left) -> Any:
@@ -29,15 +28,18 @@ def filled(array: Any, left: Left) -> Any:
         return array
     host = np.zeros([len(own) for own in where], np.asarray(array).dtype)
     host[np.ix_(*map(np.flatnonzero, where))] = np.asarray(array)
-    return jax.device_put(host, _sharding_of(array, host.shape)) if _is_jax(array) else host
+    return _laid(host, array)
 
 
 def _pairs(array: Any, left: Left) -> list[tuple[np.ndarray, int]]:
     return list(zip(left, np.shape(array), strict=True))
 
 
-def _is_jax(array: Any) -> bool:
-    return isinstance(array, jax.Array)
+def _laid(host: np.ndarray, like: Any) -> Any:
+    """An array where ``like`` lies."""
+    if not isinstance(like, jax.Array):
+        return host
+    return jax.device_put(host, _sharding_of(like, host.shape) if like.committed else None)
 
 
 def _sharding_of(array: jax.Array, shape: Sequence[int]) -> Any:

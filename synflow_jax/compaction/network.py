@@ -57,7 +57,8 @@ class Compact:
             ValueError: when called, if the function uses units that were removed in a way that
                 isn't known to leave its results as they are; the operation and its line are named.
         """
-        check_callable("fn", fn, "params, ...", "a function of the params")
+        if not callable(fn):
+            raise TypeError(f"fn must be a function of the params and other arguments, got {fn!r}")
         return smaller(self._whole, fn)
 
     def shrink(self, tree: Any) -> Any:

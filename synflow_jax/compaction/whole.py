@@ -136,8 +136,6 @@ def _decide(
         constraints.append(units.Hold(axes.of(params[leaf], axis), None))
     constraints += units.constraints_of(units.Context(axes, known, anew is not None))
     used = [indices for value in program.outputs for indices in axes.all_of(value)]
-    # An axis of size 1 has no units.
-    used += [own for v in range(len(program.avals)) for own in axes.all_of(v) if len(own) == 1]
     while True:
         found = units.smallest(constraints, axes.count, used)
         # One index stays at least: checkpoints can't hold arrays without elements.

@@ -146,11 +146,15 @@ def constraints_of(context: Context) -> list[Constraint]:
 def _unmentioned(axes: Axes, step: Step, own: list[Constraint]) -> list[Constraint]:
     """Axes that a rule says nothing of stay, but for those that come into being with the step."""
     if step.name in ("broadcast_in_dim", "iota"):
-        return []
+        own = [
+            *own,
+            *(Hold(indices, None) for value in step.results for indices in axes.all_of(value)),
+        ]
     mentioned = [part for each in own for part in flat_indices(each)]
     numbers = np.concatenate([np.zeros(0, int), *mentioned])
     every = [own for value in (*step.operands, *step.results) for own in axes.all_of(value)]
-    return [Hold(own, step) for own in every if len(own) > 1 and not np.isin(own, numbers).any()]
+    left = [own for own in every if not np.isin(own, numbers).any()]
+    return [Hold(own, step if len(own) > 1 else None) for own in left]
 
 
 def held(axes: Axes, values: Iterable[int], step: Step | None) -> list[Constraint]:

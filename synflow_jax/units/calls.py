@@ -38,6 +38,8 @@ def tie_scan(context: Context, step: Step) -> list[Constraint]:
 
 def of_a_round(fact: Fact) -> Fact:
     """What holds in every round of what a loop takes a part of in each."""
+    if not len(fact.number):
+        return unknown(fact.alive.ndim - 1)
     first = fact.number[:1]
     varies = fact.varies.any(0) | (fact.number != first).any(0)
     return Fact(varies, first[0], fact.moves.any(0))

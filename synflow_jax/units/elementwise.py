@@ -22,7 +22,7 @@ def tie(context: Context, step: Step) -> list[Constraint]:
         rank = len(context.program.shape(result))
         for operand in step.operands:
             if len(context.program.shape(operand)) == rank:
-                found += context.tied(operand, result, {axis: axis for axis in range(rank)})
+                found += context.spread(operand, result, step, {axis: axis for axis in range(rank)})
     return found
 
 

@@ -1,12 +1,13 @@
 """Operations that move or pick elements, and put them side by side."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.units.constraints import Constraint, Hold, Tie, folds
+from synflow_jax.units.constraints import GONE, USED, Constraint, Hold, Reasons, Sum, Tie, folds
 from synflow_jax.units.facts import Fact, known, unknown
 from synflow_jax.units.program import Program, Step
 from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
@@ -22,7 +23,7 @@ def each(fact: Fact, function: Any) -> Fact:
 
 def _tie_broadcast(context: Context, step: Step) -> list[Constraint]:
     dims = step.equation.params["broadcast_dimensions"]
-    return context.tied(step.operands[0], step.results[0], dict(enumerate(dims)))
+    return context.spread(step.operands[0], step.results[0], step, dict(enumerate(dims)))
 
 
 def _fact_broadcast(step: Step, program: Program, fact: Fact, *rest: Fact) -> list[Fact]:
@@ -83,8 +84,25 @@ def _tie_reshape(context: Context, step: Step) -> list[Constraint]:
     found: list[Constraint] = []
     for ins, outs in groups(context.program.shape(operand), context.program.shape(result)):
         left = [context.axes.of(operand, axis) for axis in ins]
-        found += folds(left, [context.axes.of(result, axis) for axis in outs])
+        right = [context.axes.of(result, axis) for axis in outs]
+        if len(left) == len(right) == 1:
+            found.append(Tie(left[0], right[0]))
+            continue
+        found += folds(left, right)
+        ones = [own for own in left if len(own) == 1]
+        found += [Sum((own,), _if_used(context, result), step) for own in ones]
     return found
+
+
+def _if_used(context: Context, value: int) -> Callable[[Reasons], list[np.ndarray]]:
+    """Why an axis of size 1 stays that a value lacks: if the value has any elements left."""
+    axes = context.axes.all_of(value)
+
+    def need(reasons: Reasons) -> list[np.ndarray]:
+        lowest = [reasons(own).min(initial=GONE) for own in axes]
+        return [np.array([max(lowest, default=USED)])]
+
+    return need
 
 
 def _fact_reshape(step: Step, program: Program, fact: Fact) -> list[Fact]:

@@ -1,5 +1,6 @@
 """Products that add up: matrix products of any form, and convolutions."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -102,7 +103,7 @@ def _least_over(
     """
     ordered = np.transpose(part, (*batch, *ended, *free))
     kept = ordered.shape[: len(batch) + len(ended)]
-    flat = ordered.reshape((*kept, -1))
+    flat = ordered.reshape((*kept, math.prod(ordered.shape[len(kept) :])))
     together = np.zeros((1,) * len(free), np.int64)
     for i, axis in enumerate(free):
         own = reasons[axis]
@@ -126,10 +127,12 @@ def _fact_dot(step: Step, program: Program, *facts: Fact) -> list[Fact]:
     (b1, b2), (f1, f2), (e1, e2) = sides
     left, right = np.transpose(one, (*b1, *f1, *e1)), np.transpose(other, (*b2, *e2, *f2))
     n, m = len(b1), len(f1)
-    a = left.reshape(*left.shape[:n], int(np.prod(left.shape[n : n + m])), -1)
-    b = right.reshape(*right.shape[:n], a.shape[-1], -1)
+    batch, rows, ended = left.shape[:n], left.shape[n : n + m], left.shape[n + m :]
+    columns = right.shape[n + len(e2) :]
+    a = left.reshape(*batch, math.prod(rows), math.prod(ended))
+    b = right.reshape(*right.shape[:n], math.prod(ended), math.prod(columns))
     alive = np.matmul(a.astype(np.float32), b.astype(np.float32)) > 0
-    shape = (*alive.shape[:n], *left.shape[n : n + m], *right.shape[n + len(e2) :])
+    shape = (*alive.shape[:n], *rows, *columns)
     return [unknown(len(shape), alive.reshape(shape))]
 
 

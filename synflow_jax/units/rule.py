@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synflow_jax.units.constraints import Axes, Constraint, Tie
+from synflow_jax.units.constraints import GONE, Axes, Constraint, Indices, Reasons, Sum, Tie
 from synflow_jax.units.facts import Fact, unknown
 from synflow_jax.units.program import Program, Step
 
@@ -57,6 +57,22 @@ class Context(NamedTuple):
             if len(one) == len(other):
                 found.append(Tie(one, other))
         return found
+
+    def spread(
+        self, operand: int, result: int, step: Step, pairs: dict[int, int]
+    ) -> list[Constraint]:
+        """Axes of a step's operand tied to those of its result, or of size 1 and repeated there."""
+        found = self.tied(operand, result, pairs)
+        for a, b in pairs.items():
+            one, other = self.axes.of(operand, a), self.axes.of(result, b)
+            if len(one) == 1 < len(other):
+                found.append(Sum((one,), _if_any(other), step))
+        return found
+
+
+def _if_any(indices: Indices) -> Callable[[Reasons], list[np.ndarray]]:
+    """Why the one index of an axis stays that is repeated to these."""
+    return lambda reasons: [reasons(indices).min(initial=GONE, keepdims=True)]
 
 
 class Rule(NamedTuple):
