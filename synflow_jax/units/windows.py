@@ -43,7 +43,7 @@ def _fact_extreme(step: Step, program: Program, fact: Fact) -> list[Fact]:
     along = tuple(axis for axis, each in enumerate(moved) if each)
     varies = fact.varies.any(along, keepdims=True)
     first = fact.number[tuple(slice(0, 1) if each else slice(None) for each in moved)]
-    varies = varies | (fact.number != first).any(along, keepdims=True) | ~_all_filled(step)
+    varies = varies | (fact.number != first).any(along, keepdims=True) | (not _all_filled(step))
     return [Fact(varies, first, fact.moves.any(along, keepdims=True))]
 
 
