@@ -30,11 +30,12 @@ def compact_nnx(
 
     Its arrays, running statistics too, and its layers' attributes (``features``, ``kernel_shape``,
     ``num_groups``) are those of the units that are left; it trains, splits, saves and prints like
-    any other. What a unit does is looked at in inference mode and, where the model runs in it on
-    ``inputs``, in training mode. Since the model's code runs on smaller arrays and may use their
-    sizes as numbers, units stay whose axis is averaged over (LayerNorm, GroupNorm), and so do the
-    head dimensions of queries and keys; `compact` removes more there. Before it's returned the
-    small model is checked against the masked one.
+    any other. What a unit does is looked at with running statistics and, where the model runs like
+    that on ``inputs``, with those of the batch. Since the model's code runs on smaller arrays and
+    may use their sizes as numbers, units stay whose axis is averaged over (LayerNorm, GroupNorm),
+    and so do the head dimensions of attention; `compact` removes more there. Dropout draws its
+    numbers for what is left, so other ones than in the masked model. Before it's returned the small
+    model is checked against the masked one.
 
     Args:
         model: a Flax NNX module; it isn't changed, nor does it share arrays with the result.
@@ -102,7 +103,8 @@ def _outputs(model: Any, both: bool, options: dict[str, Any]) -> Callable[..., A
 def _in_mode(model: Any, training: bool, options: dict[str, Any]) -> Callable[..., Any]:
     from flax import nnx
 
-    modes = {"deterministic": not training, "use_running_average": not training}
+    # Dropout draws other numbers for smaller arrays, which says nothing about the units.
+    modes = {"deterministic": True, "use_running_average": not training}
     view = nnx.view(model, **modes, raise_if_not_found=False)
     graph, *_ = nnx.split(view, nnx.Param, ...)
 
