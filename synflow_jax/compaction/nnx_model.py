@@ -168,9 +168,14 @@ def _drawn(leaf: Any) -> jax.Array:
 
 def _outline(program: units.Program) -> list[Any]:
     """Operations, shapes and the numbers written in a program, in their order."""
+    scalars = {v: c for v, c in program.constants.items() if np.size(c) == 1}
     found = []
     for step in units.all_steps(program.steps):
-        numbers = [str(program.constants[v]) for v in step.operands if v in program.literals]
+        if step.name == "convert_element_type" and step.operands[0] in scalars:
+            # One program has a number of another type where the other converts it.
+            scalars[step.results[0]] = scalars[step.operands[0]]
+            continue
+        numbers = [float(scalars[value]) for value in step.operands if value in scalars]
         shapes = [program.shape(value) for value in (*step.operands, *step.results)]
         found.append((step.name, shapes, numbers))
     return found

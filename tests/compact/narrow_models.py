@@ -52,7 +52,9 @@ def narrow(plan: Any, size: int, batch: int = 4, classes: int = 3) -> Model:
         return network(plan, (size, size, 2), classes, rngs=nnx.Rngs(0), **options)
 
     # Filled by NumPy, since drawing each leaf's numbers compiles something.
-    graph, params, statistics, others = nnx.split(nnx.eval_shape(make), nnx.Param, nnx.BatchStat, ...)
+    graph, params, statistics, others = nnx.split(
+        nnx.eval_shape(make), nnx.Param, nnx.BatchStat, ...
+    )
     others = jax.tree.map(lambda leaf: _zeros(leaf), others)
     rng = np.random.default_rng(0)
     variables = jax.tree.map_with_path(

@@ -111,7 +111,10 @@ def check_residual(model: Model, compressions: tuple[int, ...]) -> None:
         stem = flat(mask["params"]["conv"]["kernel"])
         streams, inner = search_residual(stem, stages, flat(mask["params"]["output"]["kernel"]))
         own = small.params["params"]
-        shapes = [[own["blocks"][3 * s + i]["conv1"]["kernel"].shape[-1] for i in range(3)] for s in range(3)]
+        shapes = [
+            [own["blocks"][3 * s + i]["conv1"]["kernel"].shape[-1] for i in range(3)]
+            for s in range(3)
+        ]
         assert shapes == inner
         ends = [own["blocks"][3 * s + 2]["conv2"]["kernel"].shape[-1] for s in range(3)]
         assert ends == streams
