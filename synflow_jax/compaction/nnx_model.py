@@ -30,11 +30,12 @@ def compact_nnx(
 
     Its arrays, running statistics too, and its layers' attributes (``features``, ``kernel_shape``,
     ``num_groups``) are those of the units that are left; it trains, splits, saves and prints like
-    any other. What a unit does is looked at in inference mode and, where the model runs in it on
-    ``inputs``, in training mode. Since the model's code runs on smaller arrays and may use their
-    sizes as numbers, units stay whose axis is averaged over (LayerNorm, GroupNorm), and so do the
-    head dimensions of queries and keys; `compact` removes more there. Before it's returned the
-    small model is checked against the masked one.
+    any other. What a unit does is looked at with running statistics and, where the model runs like
+    that on ``inputs``, with those of the batch. Since the model's code runs on smaller arrays and
+    may use their sizes as numbers, units stay whose axis is averaged over (LayerNorm, GroupNorm),
+    and so do the head dimensions of attention; `compact` removes more there. Dropout draws its
+    numbers for what is left, so other ones than in the masked model. Before it's returned the small
+    model is checked against the masked one.
 
     Args:
         model: a Flax NNX module; it isn't changed, nor does it share arrays with the result.
@@ -102,7 +103,8 @@ def _outputs(model: Any, both: bool, options: dict[str, Any]) -> Callable[..., A
 def _in_mode(model: Any, training: bool, options: dict[str, Any]) -> Callable[..., Any]:
     from flax import nnx
 
-    modes = {"deterministic": not training, "use_running_average": not training}
+    # Dropout draws other numbers for smaller arrays, which says nothing about the units.
+    modes = {"deterministic": True, "use_running_average": not training}
     view = nnx.view(model, **modes, raise_if_not_found=False)
     graph, *_ = nnx.split(view, nnx.Param, ...)
 
@@ -166,9 +168,14 @@ def _drawn(leaf: Any) -> jax.Array:
 
 def _outline(program: units.Program) -> list[Any]:
     """Operations, shapes and the numbers written in a program, in their order."""
+    scalars = {v: c for v, c in program.constants.items() if np.size(c) == 1}
     found = []
     for step in units.all_steps(program.steps):
-        numbers = [str(program.constants[v]) for v in step.operands if v in program.literals]
+        if step.name == "convert_element_type" and step.operands[0] in scalars:
+            # One program has a number of another type where the other converts it.
+            scalars[step.results[0]] = scalars[step.operands[0]]
+            continue
+        numbers = [float(scalars[value]) for value in step.operands if value in scalars]
         shapes = [program.shape(value) for value in (*step.operands, *step.results)]
         found.append((step.name, shapes, numbers))
     return found

@@ -1,6 +1,6 @@
 """Operations that move or pick elements, and put them side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -267,24 +267,32 @@ def _fact_slice(step: Step, program: Program, fact: Fact) -> list[Fact]:
 
 
 def _smaller_slice(step: Step, kept: KeptOf, *arrays: Any) -> Any:
-    array = arrays[0]
+    kept_flags = []
     for axis, own in enumerate(kept(step.operands[0])):
         picked = np.zeros(len(own), bool)
         picked[_picked(step, axis, len(own))] = True
-        array = taken(array, axis, picked[own])
+        kept_flags.append(picked[own])
+    return taken(arrays[0], kept_flags)
+
+
+def taken(array: Any, kept: Sequence[np.ndarray]) -> Any:
+    """The kept indices of each axis; by one slice where they are evenly spaced."""
+    bounds, others = [], {}
+    for axis, own in enumerate(kept):
+        where = np.flatnonzero(own)
+        steps = set(np.diff(where).tolist()) or {1}
+        if len(where) == 0:
+            bounds.append((0, 0, 1))
+        elif len(steps) == 1:
+            bounds.append((int(where[0]), int(where[-1]) + 1, steps.pop()))
+        else:
+            bounds.append((0, len(own), 1))
+            others[axis] = where
+    if any(bound != (0, len(own), 1) for bound, own in zip(bounds, kept, strict=True)):
+        array = lax.slice(array, *zip(*bounds, strict=True))
+    for axis, where in others.items():
+        array = jnp.take(array, where, axis=axis)
     return array
-
-
-def taken(array: Any, axis: int, kept: np.ndarray) -> Any:
-    """The kept indices of an axis."""
-    if kept.all():
-        return array
-    where = np.flatnonzero(kept)
-    if len(where) and where[-1] - where[0] + 1 == len(where):
-        return lax.slice_in_dim(array, int(where[0]), int(where[-1]) + 1, axis=axis)
-    if len(where) == 0:
-        return lax.slice_in_dim(array, 0, 0, axis=axis)
-    return jnp.take(array, where, axis=axis)
 
 
 def _tie_pad(context: Context, step: Step) -> list[Constraint]:
@@ -336,10 +344,7 @@ def _fact_iota(step: Step, program: Program, *facts: Fact) -> list[Fact]:
 
 
 def _smaller_than_iota(step: Step, kept: KeptOf, *arrays: Any) -> Any:
-    result = rebound(step, *arrays)
-    for axis, own in enumerate(kept(step.results[0])):
-        result = taken(result, axis, own)
-    return result
+    return taken(rebound(step, *arrays), kept(step.results[0]))
 
 
 RULES: dict[str, Rule] = {

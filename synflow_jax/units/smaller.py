@@ -59,9 +59,7 @@ class _Runner:
         return all(axis.all() for axis in self.kept(value))
 
     def cut(self, value: int, array: Any) -> Any:
-        for axis, own in enumerate(self.kept(value)):
-            array = taken(array, axis, own)
-        return array
+        return taken(array, self.kept(value))
 
     def steps(self, steps: Sequence[Step], environment: Environment) -> None:
         for step in steps:

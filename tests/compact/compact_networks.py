@@ -233,7 +233,9 @@ def flat(n: Numbers) -> Any:
     def apply_fn(params: Any, x: Any) -> Any:
         x = relu(conv(x, params["a"]) + along_last(params["c"], 4))
         x = pool(x, -jnp.inf, lax.max)
-        x = pool(jnp.pad(relu(conv(x, params["b"])), ((0, 0), (1, 0), (0, 1), (0, 0))), 0.0, lax.add)
+        x = pool(
+            jnp.pad(relu(conv(x, params["b"])), ((0, 0), (1, 0), (0, 1), (0, 0))), 0.0, lax.add
+        )
         return relu(x[:, :2, :2].reshape(x.shape[0], -1) @ params["w"]) @ params["o"]
 
     return apply_fn, params, n(2, 6, 6, 2)
@@ -243,7 +245,11 @@ def densely_connected(n: Numbers) -> Any:
     params: dict[str, Any] = {"stem": n(3, 3, 2, 4)}
     for i in range(2):
         width = 4 + 3 * i
-        params |= {f"w{i}": n(3, 3, width, 3), f"n{i}_scale": n(width), f"n{i}_bias": 0.1 * n(width)}
+        params |= {
+            f"w{i}": n(3, 3, width, 3),
+            f"n{i}_scale": n(width),
+            f"n{i}_bias": 0.1 * n(width),
+        }
     params |= {"t": n(1, 1, 10, 5), "o": n(5, 3)}
 
     def apply_fn(params: Any, x: Any) -> Any:

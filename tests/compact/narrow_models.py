@@ -1,10 +1,12 @@
 """The zoo's networks with few channels, in float64."""
 
+import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 import synflow_jax as sf
@@ -42,19 +44,23 @@ def narrow_plan(name: str, by: int) -> Any:
     )
 
 
-def narrow(plan: Any, size: int, batch: int = 2, classes: int = 3) -> Model:
+def narrow(plan: Any, size: int, batch: int = 4, classes: int = 3) -> Model:
     network = VGG if isinstance(plan, VGGPlan) else ResNet
-    model = network(
-        plan,
-        (size, size, 2),
-        classes,
-        activation=jax.nn.relu,
-        dense_classifier=False,
-        rngs=nnx.Rngs(0),
+
+    def make() -> Any:
+        options: Any = {"activation": jax.nn.relu, "dense_classifier": False}
+        return network(plan, (size, size, 2), classes, rngs=nnx.Rngs(0), **options)
+
+    # Filled by NumPy, since drawing each leaf's numbers compiles something.
+    graph, params, statistics, others = nnx.split(
+        nnx.eval_shape(make), nnx.Param, nnx.BatchStat, ...
     )
-    graph, params, statistics, others = nnx.split(model, nnx.Param, nnx.BatchStat, ...)
-    variables = {"params": params, "statistics": statistics}
-    variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), variables)
+    others = jax.tree.map(lambda leaf: _zeros(leaf), others)
+    rng = np.random.default_rng(0)
+    variables = jax.tree.map_with_path(
+        lambda path, leaf: _start(rng, jax.tree_util.keystr(path), leaf.shape),
+        {"params": params, "statistics": statistics},
+    )
 
     def merged(variables: Any, **options: bool) -> Any:
         own = variables["params"], variables["statistics"]
@@ -70,6 +76,18 @@ def narrow(plan: Any, size: int, batch: int = 2, classes: int = 3) -> Model:
 
     shape = (batch, size, size, 2)
     return Model(variables, inference, training, jax.random.normal(jax.random.key(1), shape))
+
+
+def _zeros(leaf: Any) -> jax.Array:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.key(0)
+    return jnp.zeros(leaf.shape, leaf.dtype)
+
+
+def _start(rng: np.random.Generator, path: str, shape: tuple[int, ...]) -> jax.Array:
+    if "kernel" in path:
+        return jnp.asarray(rng.normal(size=shape) * (2 / math.prod(shape[:-1])) ** 0.5)
+    return jnp.ones(shape) if "scale" in path or "var" in path else jnp.zeros(shape)
 
 
 def score_fn(model: Model, method: str) -> Any:

@@ -18,9 +18,7 @@ import synflow_jax as sf
 
 STEPS = 12
 OPTIMIZERS = {
-    "momentum": lambda: optax.chain(
-        optax.add_decayed_weights(1e-2), optax.sgd(0.05, momentum=0.9)
-    ),
+    "momentum": lambda: optax.chain(optax.add_decayed_weights(1e-2), optax.sgd(0.05, momentum=0.9)),
     "AdamW": lambda: optax.adamw(0.01, weight_decay=0.1),
 }
 
