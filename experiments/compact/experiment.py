@@ -36,7 +36,8 @@ class EpochRow(NamedTuple):
         kept: those that the mask keeps.
         left: weights of the network that was trained.
         pruning_seconds: from the scores to the mask, with compilation.
-        seconds: compaction and training up to here, with compilation and without tests.
+        compilation_seconds: a first epoch, which is thrown away, with compilation.
+        seconds: compaction and training up to here, without compilation and tests.
         accuracy: fraction of the test images that are classified right.
     """
 
@@ -47,6 +48,7 @@ class EpochRow(NamedTuple):
     kept: int
     left: int
     pruning_seconds: float
+    compilation_seconds: float
     seconds: float
     accuracy: float
 
@@ -70,9 +72,9 @@ def power_rows(options: Options, task: Task, member: Member, power: float) -> li
     layers = sf.layer_table(mask, member.network.params)
     rows = []
     for way, make in (("masked", as_it_is), ("compact", compacted)):
-        left, points = curve(make, task, member.network, mask, member.training_key)
-        sizes = layers.size, layers.kept, left, pruning
-        rows += [EpochRow(power, way, i, *sizes, *point) for i, point in enumerate(points)]
+        found = curve(make, task, member.network, mask, member.training_key)
+        same = layers.size, layers.kept, found.left, pruning, found.compilation
+        rows += [EpochRow(power, way, i, *same, *point) for i, point in enumerate(found.points)]
     return rows
 
 
@@ -81,16 +83,30 @@ def as_it_is(task: Task, network: Network, mask: Any) -> tuple[Task, Network, An
     return task, network, mask
 
 
+class Curve(NamedTuple):
+    """A training: weights of the network, seconds of an epoch with compilation, and after each
+    epoch the seconds so far, without that one, and the test accuracy.
+    """
+
+    left: int
+    compilation: float
+    points: list[tuple[float, float]]
+
+
 def curve(
     make: Callable[..., tuple[Task, Network, Any]],
     task: Task,
     network: Network,
     mask: Any,
     key: jax.Array,
-) -> tuple[int, list[tuple[float, float]]]:
-    """Weights of the network that ``make`` gives, and seconds and test accuracy at each epoch."""
-    points = []
-    seconds, begun = 0.0, time.perf_counter()
+) -> Curve:
+    """The training of the network that ``make`` gives."""
+    started = time.perf_counter()
+    task, network, mask = make(task, network, mask)
+    seconds = time.perf_counter() - started
+    state, compilation = timed(lambda: train_network(task, network, mask, key, epochs=1).state)
+    accuracy(task, state)
+    points, begun = [], time.perf_counter()
 
     def record(state: TrainState) -> None:
         nonlocal seconds, begun
@@ -99,7 +115,13 @@ def curve(
         points.append((seconds, accuracy(task, state)))
         begun = time.perf_counter()
 
-    task, network, mask = make(task, network, mask)
     record(train_network(task, network, mask, key, epochs=0).state)
     train_network(task, network, mask, key, after_epoch=record)
-    return sf.layer_table(mask, network.params).size, points
+    return Curve(sf.layer_table(mask, network.params).size, compilation, points)
+
+
+def timed(fn: Callable[[], Any]) -> tuple[Any, float]:
+    """What ``fn`` returns, and the seconds until it's there."""
+    started = time.perf_counter()
+    result = jax.block_until_ready(fn())
+    return result, time.perf_counter() - started
