@@ -153,6 +153,17 @@ def test_random_networks_against_plain_gradients(seed: int) -> None:
     check(drawn, seed)
 
 
+COMMON = "dense|conv|residual|joined|max pool|average pool|relu|scale".split("|")
+
+
+@pytest.mark.parametrize("size", [1e-10, 0.1, 1e10])
+@pytest.mark.parametrize("seed", [0, 3, 6])
+def test_random_networks_of_small_and_large_params(seed: int, size: float) -> None:
+    drawn = network(seed, {name: OPERATIONS[name] for name in COMMON}, 12)
+    print(f"inputs {drawn.inputs['ones'][0].shape}:", *drawn.steps, sep="\n  ")
+    check(drawn._replace(params=jax.tree.map(lambda p: size * p, drawn.params)), seed)
+
+
 # They need a mesh, only print, or are of other releases of JAX.
 NOT_DRAWN = frozenset(
     (
@@ -162,7 +173,6 @@ NOT_DRAWN = frozenset(
 )
 
 
-@jax.enable_x64(True)
 @jax.enable_x64(True)
 def test_all_operations_are_drawn() -> None:
     from synflow_jax.homogeneous.rules import RULES

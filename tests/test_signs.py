@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from jax import lax
+from linear_reference import exact_scores, scaled_scores
 
 import synflow_jax as sf
 
@@ -21,22 +22,11 @@ X = jnp.ones((1, 4))
 CENTERED = jnp.eye(4) - 1 / 4
 
 
-def scores_of(apply_fn: Any, params: Any = PARAMS, inputs: Any = X, **options: Any) -> Any:
-    mask = jax.tree.map(lambda _: jnp.array(True), params)
-    power = sf.flow(apply_fn, params, inputs, **options).exponent
-    scores = jax.jit(sf.synflow(apply_fn, inputs, **options))(params, mask, None, None)
-    return jax.tree.map(lambda s: np.ldexp(np.asarray(s, np.float64), int(power)), scores)
-
-
 def assert_same_scores(apply_fn: Any, linear: Any, inputs: Any = X) -> None:
     """Scores equal |w| dR/d|w| of ``linear``, differentiated in float64."""
-    found = scores_of(apply_fn, inputs=inputs)
-    with jax.enable_x64(True):
-        magnitudes = jax.tree.map(lambda p: jnp.abs(p.astype(jnp.float64)), PARAMS)
-        inputs = inputs.astype(jnp.float64)
-        gradient = jax.grad(lambda p: jnp.sum(linear(p, inputs)))(magnitudes)
-        expected = jax.tree.map(jnp.multiply, magnitudes, gradient)
-    chex.assert_trees_all_close(found, jax.tree.map(np.asarray, expected), rtol=1e-5, atol=1e-6)
+    found = scaled_scores(apply_fn, PARAMS, inputs)
+    expected = exact_scores(linear, PARAMS, inputs)
+    chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
 NEGATIVE = {
@@ -287,8 +277,14 @@ def test_narrow_types_have_the_scores_of_float32(dtype: Any, size: float) -> Non
     keys = jax.random.split(KEY, 8)
     params = [(size * jax.random.normal(key, (16, 16))).astype(dtype) for key in keys]
     inputs = jnp.ones((1, 16))
-    found = sf.synflow(apply_fn, inputs)(params, [jnp.array(True)] * 8, None, None)
-    found_flow = sf.flow(apply_fn, params, inputs)
+    mask = sf.full_mask(params)
+
+    @jax.jit
+    def scores_and_flow(params: Any) -> Any:
+        scores = sf.synflow(apply_fn, inputs)(params, mask, None, None)
+        return scores, sf.flow(apply_fn, params, inputs)
+
+    found, found_flow = scores_and_flow(params)
     with jax.enable_x64(True):
         wide = [np.abs(np.asarray(leaf, np.float64)) for leaf in params]
         expected = np.ones((1, 16))
