@@ -17,9 +17,9 @@ from synflow_jax.masks import is_kernel as is_kernel
 from synflow_jax.optimizer import keep_params_sparse as keep_params_sparse
 from synflow_jax.prune import prune as prune
 from synflow_jax.rounds import prune_rounds as prune_rounds
+from synflow_jax.rounds import round_counts as round_counts
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
-from synflow_jax.schedules import round_counts as round_counts
 from synflow_jax.scores import flow as flow
 from synflow_jax.scores import grasp as grasp
 from synflow_jax.scores import magnitude as magnitude

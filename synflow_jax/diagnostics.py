@@ -55,8 +55,8 @@ class LayerTable:
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             f"{name:<{widths[0]}}  {shape:<{widths[1]}}  "
-            f"{size:>{widths[2]}}  {kept:>{widths[3]}}  {density:>{widths[4]}}"
-            for name, shape, size, kept, density in lines
+            f"{size:>{widths[2]}}  {kept:>{widths[3]}}  {share:>{widths[4]}}"
+            for name, shape, size, kept, share in lines
         )
 
 

@@ -6,8 +6,8 @@ import jax
 
 from synflow_jax.checks import check_batch, check_key, check_params, check_score_fn, check_values
 from synflow_jax.masks import is_kernel
-from synflow_jax.rounds import compiled_rounds, start_mask
-from synflow_jax.schedules import exponential, round_counts
+from synflow_jax.rounds import compiled_rounds, round_counts, start_mask
+from synflow_jax.schedules import exponential
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
 

@@ -87,7 +87,7 @@ def on_devices(fn: Callable[[Any, Any], Any], spread: Spread) -> Callable[[Any, 
 
     Nothing is exchanged but what is gathered, so that every process can read all of it.
     """
-    whole, split = PartitionSpec(), PartitionSpec(spread.axes)
+    whole, in_parts = PartitionSpec(), PartitionSpec(spread.axes)
 
     def part(common: Any, own: Any) -> Any:
         left, gathered = fn(common, own)
@@ -97,8 +97,8 @@ def on_devices(fn: Callable[[Any, Any], Any], spread: Spread) -> Callable[[Any, 
     return jax.shard_map(
         part,
         mesh=spread.mesh,
-        in_specs=(whole, split),
-        out_specs=(split, whole),
+        in_specs=(whole, in_parts),
+        out_specs=(in_parts, whole),
         axis_names=set(spread.axes),
         check_vma=False,
     )

@@ -24,14 +24,15 @@ from synflow_jax.masks import is_kernel
 from synflow_jax.rounds import (
     check_history,
     check_zero_scores,
-    is_cut_by_position,
+    may_be_zero,
     on_device,
     prune_rounds,
+    round_counts,
     start_mask,
     with_totals,
 )
-from synflow_jax.schedules import exponential, round_counts
-from synflow_jax.selection import global_top_k
+from synflow_jax.schedules import exponential
+from synflow_jax.selection import TwoWordCount, global_top_k
 from synflow_jax.spread import (
     Spread,
     good_chunk,
@@ -42,7 +43,6 @@ from synflow_jax.spread import (
     spread_of,
 )
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
-from synflow_jax.wide import Wide
 
 
 class _Shared(NamedTuple):
@@ -57,7 +57,7 @@ class _Each(NamedTuple):
     """What each member has of its own, with a leading axis of members."""
 
     params: Params | None
-    counts: jax.Array | np.ndarray | Wide
+    counts: jax.Array | np.ndarray | TwoWordCount
     keys: jax.Array | None
 
 
@@ -153,7 +153,7 @@ def sweep(
     if spread and members % spread.parts:
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
     check_history(histories, start, counts, "round {}")
-    for i in np.flatnonzero(is_cut_by_position(histories)).tolist():
+    for i in np.flatnonzero(may_be_zero(histories)).tolist():
         stacked = (params if own else None, masks, keys)
         stacked = shared(stacked, spread) if spread else stacked
         of_member, mask, key = jax.tree.map(lambda leaf, i=i: leaf[i], stacked)

@@ -20,8 +20,8 @@ from synflow_jax.checks import (
     named_leaves,
 )
 from synflow_jax.masks import apply_mask, is_kernel
-from synflow_jax.rounds import compiled_rounds, start_mask
-from synflow_jax.schedules import exponential, round_counts
+from synflow_jax.rounds import compiled_rounds, round_counts, start_mask
+from synflow_jax.schedules import exponential
 from synflow_jax.scores import magnitude
 from synflow_jax.selection import global_top_k
 from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import isfunction
 from typing import Any, NamedTuple
 
 import jax
@@ -49,19 +50,28 @@ class PathScores:
         return self.score_fn(params, mask, batch, key)
 
 
-class Selection(NamedTuple):
+@dataclass(frozen=True)
+class Selection:
     """A rule that says which scores a round keeps, as two functions.
+
+    ``help`` of an instance shows the docstring of its ``keep``, if it has one. Two of the same
+    functions are equal and have the same hash, so that what's compiled is kept for them.
 
     Attributes:
         counts: ``counts(sizes, densities)``: on the host, how many weights each round keeps in
             each group of layers, an integer array with one row a round.
         keep: ``keep(scores, row)``: on the device, the boolean masks of the scores to keep, given
-            one row of ``counts``, int32 (two words from 2**31 weights on, see `wide`). A score of
+            one row of ``counts``, int32 (a `TwoWordCount` from 2**31 weights on). A score of
             ``-inf`` is never kept.
     """
 
     counts: Callable[[Sequence[int], np.ndarray], np.ndarray]
     keep: Callable[[Sequence[jax.Array], jax.Array], list[jax.Array]]
+
+    def __post_init__(self) -> None:
+        if isfunction(self.keep) and self.keep.__doc__:
+            # The only way to set something of a frozen instance.
+            object.__setattr__(self, "__doc__", self.keep.__doc__)
 
 
 class History(NamedTuple):

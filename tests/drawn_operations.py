@@ -90,6 +90,11 @@ COEFFICIENTS: dict[str, tuple[str, Callable[..., jax.Array]]] = {
     "sliced": ("rio", lambda w: w[0]),
     "picked": ("io", lambda w: w.take(jnp.array([0, 0]), axis=1, mode="clip")),
     "larger": ("io io", lambda w, v: jnp.maximum(w, 1.5 * v)),
+    "smaller": ("io io", lambda w, v: jnp.minimum(w, 1.5 * v)),
+    "minus negative": ("io io", lambda w, v: w - -v),
+    "power": ("io io", lambda w, v: w**3 + jnp.square(v)),
+    "times root": ("io", lambda w: w * jnp.sqrt(like(w, 4))),
+    "held back": ("io io", lambda w, v: jnp.add(*lax.optimization_barrier((w, v)))),
     "cumulative": ("io", lambda w: jnp.cumsum(w, axis=1)),
     "masked": ("io", lambda w: jnp.where(jnp.arange(w.shape[1])[None] > 0, w, 0.5)),
     "tied": ("io", lambda w: w @ (w.T @ w)),
@@ -168,6 +173,12 @@ def plain(*fns: Callable[[jax.Array], jax.Array]) -> Operation:
     return lambda draw, shape: fixed(draw.one_of(fns))
 
 
+def unchanged(x: jax.Array) -> jax.Array:
+    """All that leaves what is nonnegative as it is."""
+    x = checkpoint_name(lax.reduce_precision(jnp.abs(x), 11, 52), "kept")
+    return jnp.copy(lax.pow(lax.integer_pow(x, 1), like(x, 1)))
+
+
 _with = functools.partial
 OPERATIONS: dict[str, Operation] = {
     **WINDOWS,
@@ -192,18 +203,20 @@ OPERATIONS: dict[str, Operation] = {
         lambda x: jnp.maximum(x, jnp.zeros_like(x)),
         lambda x: jnp.maximum(like(x, np.zeros(x.shape)), x),
     ),
-    "unchanged": plain(
-        jnp.abs,
-        lambda x: lax.reduce_precision(x, 11, 52),
-        lambda x: checkpoint_name(x, "kept"),
-        lambda x: x**1,
-        lambda x: lax.pow(x, like(x, 1)),
-        jnp.copy,
-    ),
+    "unchanged": plain(unchanged),
     "maximum": _with(larger_of_two, fn=jnp.maximum),
     "minimum": _with(larger_of_two, fn=jnp.minimum),
     "chosen": chosen,
     "chosen param": chosen_param,
     **PLACES,
     **CALLS,
+}
+# Those that leave equal slices held once, or may.
+HOLDING_ONCE = {
+    name: OPERATIONS[name]
+    for name in (
+        *WINDOWS,
+        *("bias", "constant bias", "scale", "times constant", "times number", "divided by number"),
+        *("relu", "positive part", "unchanged", "barrier", "maximum"),
+    )
 }

@@ -78,6 +78,22 @@ def _placed(sizes: Shape, spec: Shape) -> Shape:
     return tuple(sizes[spec.index(axis)] for axis in range(len(spec)))
 
 
+def convolved_residual(draw: Draw, shape: Shape) -> Step | None:
+    places = len(shape) - 2
+    if not 1 <= places <= 3:
+        return None
+    extent = draw.one_of([(1,) * places, draw.numbers(1, 3, places)])
+    spec = (0, places + 1, *range(1, places + 1))
+    numbers = lax.ConvDimensionNumbers(spec, (places + 1, places, *range(places)), spec)
+
+    def apply(params: Any, x: jax.Array) -> jax.Array:
+        return x / 2 + lax.conv_general_dilated(
+            x, params[0], (1,) * places, "SAME", dimension_numbers=numbers
+        )
+
+    return Step([(*extent, shape[-1], shape[-1])], apply)
+
+
 def patches(draw: Draw, shape: Shape) -> Step | None:
     if len(shape) != 4:
         return None
@@ -190,6 +206,7 @@ WINDOWS: dict[str, Operation] = {
     ),
     "grouped conv by the flow": _conv(convolution, right=True, groups="features"),
     "batch-grouped conv by the flow": _conv(convolution, right=True, groups="batch"),
+    "convolved residual": convolved_residual,
     "patches": patches,
     "max pool": max_pool,
     "max pool in padding": max_pool_in_padding,

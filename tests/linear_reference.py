@@ -45,10 +45,11 @@ def scaled_scores(apply_fn: Any, params: Any, inputs: Any, **options: Any) -> An
     return without_power(*found)
 
 
-def assert_scores_close(ours: Any, expected: Any, tolerance: float) -> None:
+def assert_scores_close(ours: Any, expected: Any, tolerance: float, *, floor: float = 0.0) -> None:
+    """Within ``tolerance`` times each leaf's largest score, or within ``floor`` if that is more."""
     leaves = list(zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True))
     assert leaves
     for a, b in leaves:
         scale = np.abs(b).max()
         assert np.all(np.isfinite(a))
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+        np.testing.assert_allclose(a, b, rtol=0, atol=max(tolerance * scale, floor))

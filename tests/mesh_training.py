@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from tiny_training import RECIPE, examples, tiny, tiny_state
 
-from benchmarks.compilations import counted
+from benchmarks.harness.compilations import counted
 from experiments.data import Batch, Streamed
 from experiments.training import Setup, TrainState, evaluate, fit, train_epoch
 from experiments.training.placement import check_batch_size, place_state, placement_of, replicate

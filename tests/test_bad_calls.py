@@ -1,7 +1,7 @@
 """Bad calls, and what each must say: the argument, what it was, and what to pass instead."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -155,7 +155,7 @@ FUNCTIONS: dict[str, Case] = {
         uncalled=sf.Selection,
     ),
     "select.counts": (
-        lambda: prune(select=sf.global_top_k._replace(counts=lambda sizes, densities: densities)),
+        lambda: prune(select=replace(sf.global_top_k, counts=lambda sizes, densities: densities)),
         ValueError,
         ["select.counts", "(rounds, groups)", "float64(1,)"],
     ),

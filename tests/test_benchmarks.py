@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,35 +12,44 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import gpu_cases
-from benchmarks.bandwidth import Bandwidth
-from benchmarks.collectives import exchanged, runs
-from benchmarks.measure import figure, ratio
-from benchmarks.networks import Network, images, make
-from benchmarks.table import Reach, Row, as_json, at_least, line
+from benchmarks.harness.bandwidth import Bandwidth
+from benchmarks.harness.collectives import exchanged, runs
+from benchmarks.harness.figures import figure, ratio
+from benchmarks.harness.table import Reach, Row, as_json, at_least, line
+from benchmarks.harness.timing import alternate, carried
+from benchmarks.networks.zoo import Network, images, make
+from benchmarks.suites import gpu
 
 ROOT = Path(__file__).parents[1]
-PLAIN = Network("default/conv", 10, (8, 8, 3))
+PLAIN = Network("default/conv", 10, 8)
 NETWORKS = [
     PLAIN,
-    Network("lottery/vgg11-bn", 10, (16, 16, 3)),
-    Network("lottery/resnet20", 10, (8, 8, 3)),
-    pytest.param(Network("tinyimagenet/vgg11", 10, (64, 64, 3)), marks=pytest.mark.slow),
-    pytest.param(Network("imagenet/resnet50", 10, (32, 32, 3)), marks=pytest.mark.slow),
+    Network("lottery/vgg11-bn", 10, 16),
+    Network("lottery/resnet20", 10, 8),
+    pytest.param(Network("tinyimagenet/vgg11", 10, 64), marks=pytest.mark.slow),
+    pytest.param(Network("imagenet/resnet50", 10, 32), marks=pytest.mark.slow),
 ]
+WAITED = 0.2
+SLOWER = f"""
+import time
+_prune = prune
+def prune(*args, **options):
+    time.sleep({WAITED})
+    return _prune(*args, **options)
+"""
 pytestmark = pytest.mark.usefixtures("others_promote")
 
 
-def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.run", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def benchmark(*arguments: str, command: str = "run") -> subprocess.CompletedProcess[str]:
+    command_line = [sys.executable, "-m", f"benchmarks.{command}", *arguments]
+    return subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_networks_compute_the_same(network: Network) -> None:
     pytest.importorskip("torch")
-    from benchmarks.torch_networks import torch_network
-    from benchmarks.torch_pruning import image_tensor
+    from benchmarks.pytorch.networks import torch_network
+    from benchmarks.pytorch.pruning import image_tensor
 
     with jax.enable_x64(True):
         made = make(network, dtype=jnp.float64)
@@ -52,7 +62,7 @@ def test_networks_compute_the_same(network: Network) -> None:
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_synflow_prunes_the_same_weights(network: Network) -> None:
     pytest.importorskip("torch")
-    from benchmarks.agreement import synflow_agrees
+    from benchmarks.measurements.agreement import synflow_agrees
 
     (row,) = synflow_agrees("masks", 1, network=network, rounds=4)
     assert row.figures[row.result].highest == 0
@@ -61,8 +71,8 @@ def test_synflow_prunes_the_same_weights(network: Network) -> None:
 @pytest.mark.parametrize("method", ["SNIP", "GRASP"])
 def test_scores_on_data_prune_the_same_weights(method: str) -> None:
     pytest.importorskip("torch")
-    from benchmarks import data_scores
-    from benchmarks.agreement import data_score_agrees
+    from benchmarks.measurements import data_scores
+    from benchmarks.measurements.agreement import data_score_agrees
 
     (row,) = data_score_agrees(
         "masks", 1, method=getattr(data_scores, method), network=PLAIN, count=5
@@ -74,8 +84,9 @@ def test_differing_weights_are_counted() -> None:
     """Two scores that agree in nothing: the check is able to fail."""
     pytest.importorskip("torch")
     import synflow_jax as sf
-    from benchmarks import torch_pruning
-    from benchmarks.agreement import COMPRESSION, differing_weights
+    from benchmarks.harness.pruning import COMPRESSION
+    from benchmarks.measurements.agreement import differing_weights
+    from benchmarks.pytorch import pruning as torch_pruning
 
     with jax.enable_x64(True):
         made = make(PLAIN, dtype=jnp.float64)
@@ -108,15 +119,14 @@ def test_quick_run_prints_a_table_and_writes_a_file(tmp_path: Path) -> None:
 
 
 def test_cases_of_a_gpu_run_without_pytorch() -> None:
-    """The same code on a CPU: all rounds, their share of the bandwidth, and the k-th score."""
-    rows = [
-        row for name, parts in gpu_cases.QUICK.items() for part in parts for row in part(name, 5)
-    ]
+    """The same code on a CPU: rounds, their share of the bandwidth, the k-th score, training."""
+    rows = [row for name, parts in gpu.QUICK.items() for part in parts for row in part(name, 5)]
     assert [(row.case, row.result) for row in rows] == [
         ("rounds", "synflow_jax"),
         ("rounds", "fraction of memory bandwidth"),
         ("kth", "synflow_jax"),
         ("kth", "of np.partition's time"),
+        ("training", "over the bare step"),
     ]
     assert 0 < rows[1].figures[rows[1].result].highest < 1
 
@@ -177,6 +187,41 @@ def test_figures_and_rows() -> None:
     assert as_json(row._replace(reach=None))["reached"] is None
 
 
+def test_sides_take_turns() -> None:
+    """After one call of each to warm up, and the one that was last goes first."""
+    order: list[str] = []
+    times = alternate({name: lambda n=name: order.append(n) for name in "ab"}, 3, title="")
+    assert "".join(order) == "ab" + "ba" + "ab" + "ba"
+    assert {name: len(each) for name, each in times.items()} == {"a": 3, "b": 3}
+
+
+def test_a_carried_call_goes_on_from_its_last_result() -> None:
+    call = carried(lambda x: 2 * x, 3)
+    assert [call(), call(), call()] == [6, 12, 24]
+
+
+def test_a_slower_checkout_is_told(tmp_path: Path) -> None:
+    """This library and a copy of it that waits in every call of `prune`."""
+    copy, file = tmp_path / "synflow_jax", tmp_path / "figures.json"
+    shutil.copytree(ROOT / "synflow_jax", copy)
+    with (copy / "__init__.py").open("a") as module:
+        module.write(SLOWER)
+    done = benchmark(
+        str(tmp_path), "--quick", "--only", "rounds", "--json", str(file), command="compare"
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(file.read_text())["rows"]
+    assert row["result"] == "new over old"
+    assert row["figures"]["old"]["lowest"] > 1e3 * WAITED / 3  # a call has three rounds
+    assert row["figures"]["new over old"]["median"] < 0.9
+
+
+def test_comparing_with_no_checkout_is_refused(tmp_path: Path) -> None:
+    done = benchmark(str(tmp_path), command="compare")
+    assert done.returncode == 2
+    assert f"{tmp_path} has no synflow_jax" in done.stderr
+
+
 def test_memory_floor() -> None:
     """A thousand weights: 8,000 bytes read, 4,000 of scores and 1,000 of the mask written."""
     assert Bandwidth(read=8e3, write=5e3).floor(1000) == pytest.approx(2.0)
@@ -216,8 +261,8 @@ def test_runs_of_an_instruction_are_counted_in_loops() -> None:
 def test_scale_runs(tmp_path: Path) -> None:
     """Two devices prune as one does, and exchange something; one exchanges nothing."""
     file = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "benchmarks.scale", "--quick", "--json", str(file)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = benchmark("--quick", "--json", str(file), command="scale")
+    assert done.returncode == 0, done.stderr
     rows = json.loads(file.read_text())["rows"]
     assert {row["case"] for row in rows} == {"weights", "devices", "process"}
     assert all(row["reached"] is not False for row in rows)

@@ -10,6 +10,7 @@ import pytest
 from networks import SIZES, dense_apply, dense_batch, dense_params
 
 import synflow_jax as sf
+from synflow_jax.selection import TwoWordCount
 
 PARAMS = dense_params(biases=True)
 INPUTS = jnp.ones((1, SIZES[0]))
@@ -141,10 +142,10 @@ def test_counts_of_two_words_reach_every_door(monkeypatch: pytest.MonkeyPatch) -
     """Counts from 2**31 weights on are int64; no door may hand them on in one word."""
     tickets = import_module("synflow_jax.tickets")
 
-    def wide_counts(*args: Any) -> np.ndarray:
+    def two_word_counts(*args: Any) -> np.ndarray:
         return sf.round_counts(*args).astype(np.int64)
 
-    monkeypatch.setattr(tickets, "round_counts", wide_counts)
+    monkeypatch.setattr(tickets, "round_counts", two_word_counts)
     seen = []
 
     def keep(scores: Any, row: Any) -> Any:
@@ -155,7 +156,7 @@ def test_counts_of_two_words_reach_every_door(monkeypatch: pytest.MonkeyPatch) -
     found = list(sf.tickets(lambda p, m, k: p, PARAMS, 4.0, levels=2, select=select))
     assert all(ticket.history.kept.dtype == np.int64 for ticket in found)
     assert found[-1].history.kept[-1] == 62 - np.floor(62 * 0.75)
-    assert type(seen[0]).__name__ == "Wide"
+    assert isinstance(seen[0], TwoWordCount)
 
 
 def test_traces_leak_nothing() -> None:

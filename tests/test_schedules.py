@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import synflow_jax as sf
-from synflow_jax.schedules import kept_counts
+from synflow_jax.selection import kept_counts
 
 
 def test_exponential_falls_by_the_same_factor() -> None:

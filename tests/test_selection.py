@@ -1,5 +1,7 @@
 """The k highest scores, exactly, against NumPy's stable sort."""
 
+import pydoc
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -12,8 +14,9 @@ from hypothesis.extra import numpy as npst
 
 import synflow_jax as sf
 from synflow_jax import selection
-from synflow_jax.counting import LANES, in_lane, places
-from synflow_jax.selection import top_k
+from synflow_jax.selection import TwoWordCount, ties, top_k, two_words
+from synflow_jax.selection.lanes import LANES, in_lane, padded_positions
+from synflow_jax.selection.search import Bounds, even_pivots, narrower, unfinished
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
 TINY, LARGE = 1.1754944e-38, 3.4028235e38
@@ -119,24 +122,72 @@ def test_few_of_a_million_without_a_finite_score_are_not_kept() -> None:
 
 @pytest.mark.parametrize("lane", [3, 4_463, 4_464, LANES - 1])
 def test_lane_of_arrays(lane: int) -> None:
-    """Each array starts a block anew; places say from where in the blocks an element comes."""
+    """Each array starts a block; padded positions say where in the blocks an element stands."""
     sizes = (200_000, 70_000, 140_000)
     arrays = [np.arange(size, dtype=np.float32) + 1e6 * i for i, size in enumerate(sizes)]
     blocks = [np.pad(x, (0, -len(x) % LANES), constant_values=-np.inf) for x in arrays]
     joined = np.concatenate(blocks)
     through = in_lane([jnp.asarray(x) for x in arrays], jnp.uint32(lane))
     np.testing.assert_array_equal(through, joined.reshape(-1, LANES)[:, lane])
-    for x, place in zip(arrays, places([jnp.asarray(x) for x in arrays]), strict=True):
-        np.testing.assert_array_equal(joined[place], x)
+    positions = padded_positions([jnp.asarray(x) for x in arrays])
+    for x, position in zip(arrays, positions, strict=True):
+        np.testing.assert_array_equal(joined[position], x)
 
 
 @pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
 def test_ties_of_too_many_scores_to_join(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "_MOST_JOINED", 0)
+    monkeypatch.setattr(ties, "_MOST_JOINED", 0)
     rng = np.random.default_rng(0)
     leaves = [rng.integers(0, 3, size).astype(np.float32) for size in ((300, 300), (7,), (50_000,))]
     for ours, theirs in zip(jax.jit(partial(top_k))(leaves, k), highest(leaves, k), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_worked_example() -> None:
+    """The passes that the package's docstring writes out: pivots, counts and bounds."""
+    bits = np.array([23, 181, 64, 150, 150, 7, 150, 98])
+    k, bounds = two_words(3), Bounds(jnp.uint32(0), jnp.uint32(256), two_words(8), two_words(0))
+    pivots = even_pivots(bounds)
+    seen = []
+    while unfinished(bounds, k, exactly=False):
+        values = np.asarray(pivots.all())
+        counts = (bits >= values[:, None]).sum(axis=1)
+        bounds, pivots = narrower(bounds, k, pivots, two_words(counts))
+        seen.append((values.tolist(), counts.tolist(), int(bounds.low), int(bounds.high)))
+    assert seen == [
+        ([34, 66, 98, 130, 162, 194, 226], [6, 5, 5, 4, 1, 0, 0], 130, 162),
+        ([134, 138, 142, 146, 150, 154, 158], [4, 4, 4, 4, 4, 1, 1], 150, 154),
+        ([151, 152, 153, 154, 155, 156, 157], [1, 1, 1, 1, 1, 1, 1], 150, 151),
+    ]
+    text = " ".join((selection.__doc__ or "").split())
+    for values, counts, _, _ in seen:
+        assert " ".join(map(str, values)) in text
+        assert " ".join(map(str, counts)) in text
+    for k_, positions in (2, [1, 3]), (3, [1, 3, 4]), (4, [1, 3, 4, 6]):
+        (kept,) = top_k([jnp.asarray(bits, jnp.float32)], k_)
+        assert np.flatnonzero(kept).tolist() == positions
+
+
+def test_more_than_two_billion_are_traced() -> None:
+    """Their number doesn't fit int32, which Python's integers become in an operation."""
+    leaves = [jax.ShapeDtypeStruct((2**30,), jnp.float32)] * 3
+    k = TwoWordCount(*[jax.ShapeDtypeStruct((), jnp.int32)] * 2)
+    kept = jax.eval_shape(top_k, leaves, k)
+    assert [leaf.shape for leaf in kept] == [(2**30,)] * 3
+    assert jax.eval_shape(sf.kth_highest, leaves, k).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [
+        (sf.global_top_k, "Keeps the highest scores of the whole network"),
+        (sf.local_top_k, "Keeps the highest scores of each layer"),
+        (sf.Selection(len, lambda scores, row: scores), "A rule that says which scores"),
+    ],
+)
+def test_help_says_what_a_selection_does(select: sf.Selection, words: str) -> None:
+    assert words in pydoc.render_doc(select)
+    assert hash(select) == hash(replace(select))
 
 
 @pytest.mark.parametrize("k", [0, -1, 4])

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synflow_jax.counting import Pivots
-from synflow_jax.selection import _all_keys, _pivots_evenly, _search
-from synflow_jax.wide import Wide, as_float, at_least, at_most, minus, same, total, wide
+from synflow_jax.selection import TwoWordCount, two_words
+from synflow_jax.selection.counting import Pivots
+from synflow_jax.selection.search import even_pivots, search, whole_range
+from synflow_jax.selection.two_words import as_float, at_least, equal, minus, smaller_of, sum_of
 
 PROGRAM = Path(__file__).parent / "sharded_cases.py"
 COUNTS = st.integers(0, 2**40)
@@ -63,7 +64,7 @@ def test_several_processes(processes: int) -> None:
     check([started(processes, i, port, 1) for i in range(processes)])
 
 
-def number(count: Wide) -> int:
+def number(count: TwoWordCount) -> int:
     return int(count.high) * 2**16 + int(count.low)
 
 
@@ -71,28 +72,28 @@ def number(count: Wide) -> int:
 @given(COUNTS, COUNTS, st.integers(0, 2**31 - 1))
 def test_counts_beyond_int32(a: int, b: int, small: int) -> None:
     larger, smaller = max(a, b), min(a, b)
-    assert number(minus(wide(larger), wide(smaller))) == larger - smaller
-    assert bool(at_least(wide(a), wide(b))) == (a >= b)
-    assert bool(same(wide(a), wide(b))) == (a == b)
-    assert int(at_most(wide(a), jnp.int32(small))) == min(a, small)
-    np.testing.assert_allclose(as_float(wide(a)), a, rtol=1e-6)
+    assert number(minus(two_words(larger), two_words(smaller))) == larger - smaller
+    assert bool(at_least(two_words(a), two_words(b))) == (a >= b)
+    assert bool(equal(two_words(a), two_words(b))) == (a == b)
+    assert int(smaller_of(two_words(a), jnp.int32(small))) == min(a, small)
+    np.testing.assert_allclose(as_float(two_words(a)), a, rtol=1e-6)
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=20))
 def test_totals_beyond_int32(counts: list[int]) -> None:
-    assert number(total([jnp.int32(count) for count in counts])) == sum(counts)
+    assert number(sum_of([jnp.int32(count) for count in counts])) == sum(counts)
 
 
 @pytest.mark.parametrize("k", [1000, 2**31 + 5, 2**33 - 2**20 - 3, 2**33 - 12345])
 def test_kth_of_eight_billion(k: int) -> None:
-    """Two of each key of 32 bits; how many are as large as a pivot is known without them."""
+    """Two of each integer of 32 bits; how many are as large as a pivot is known without them."""
 
-    def counts(pivots: Pivots) -> Wide:
-        keys = [int(key) for key in np.asarray(pivots.all(), np.uint64)]
-        return wide(np.array([2 * (2**32 - key) for key in keys]))
+    def counts(pivots: Pivots) -> TwoWordCount:
+        values = [int(value) for value in np.asarray(pivots.all(), np.uint64)]
+        return two_words(np.array([2 * (2**32 - value) for value in values]))
 
-    everywhere = _all_keys(jnp.dtype("uint32"), 2**33)
+    everywhere = whole_range(jnp.dtype("uint32"), 2**33)
     with jax.disable_jit():
-        found = _search(counts, wide(k), everywhere, _pivots_evenly(everywhere))
+        found = search(counts, two_words(k), everywhere, even_pivots(everywhere))
     assert int(found.low) == 2**32 - -(-k // 2)

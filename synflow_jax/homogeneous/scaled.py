@@ -142,8 +142,8 @@ def _exponent(x: jax.Array) -> jax.Array:
     bits = lax.bitcast_convert_type(jnp.abs(x), jnp.dtype(f"int{info.bits}"))
     bias = info.maxexp - 1
     # One less than the highest, so that the power of two that undoes it is a normal number.
-    field = jnp.minimum((bits >> info.nmant).astype(jnp.int32), 2 * bias - 1)
-    return jnp.where(field == 0, _ZERO_EXPONENT, field - bias)
+    biased = jnp.minimum((bits >> info.nmant).astype(jnp.int32), 2 * bias - 1)
+    return jnp.where(biased == 0, _ZERO_EXPONENT, biased - bias)
 
 
 def _times_power(x: jax.Array, exponent: jax.Array, *, most: int | None = None) -> jax.Array:

@@ -1,0 +1,15 @@
+"""The rounds of pruning, which `prune`, `sweep` and `tickets` share.
+
+What they start from (`counts`), the pure loop (`loop`), its compiled call and the checks of what
+came out (`compiled`, `zero_scores`).
+"""
+
+from synflow_jax.rounds.compiled import check_history as check_history
+from synflow_jax.rounds.compiled import compiled_rounds as compiled_rounds
+from synflow_jax.rounds.compiled import on_device as on_device
+from synflow_jax.rounds.compiled import with_totals as with_totals
+from synflow_jax.rounds.counts import round_counts as round_counts
+from synflow_jax.rounds.counts import start_mask as start_mask
+from synflow_jax.rounds.loop import prune_rounds as prune_rounds
+from synflow_jax.rounds.zero_scores import check_zero_scores as check_zero_scores
+from synflow_jax.rounds.zero_scores import may_be_zero as may_be_zero

@@ -1,0 +1,95 @@
+"""All rounds in one compiled call, and checks of what came out."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from synflow_jax.checks import check_values, named_leaves
+from synflow_jax.homogeneous import registrations
+from synflow_jax.rounds.loop import prune_rounds
+from synflow_jax.rounds.zero_scores import check_zero_scores, may_be_zero
+from synflow_jax.selection import TwoWordCount, two_words
+from synflow_jax.types import History, Mask, Params, ScoreFn, Selection
+
+
+def _rounds(score_fn: ScoreFn, *args: Any, registered: int, **options: Any) -> tuple[Mask, History]:
+    del registered
+    return prune_rounds(score_fn, *args, **options)
+
+
+_compiled = jax.jit(_rounds, static_argnames=("score_fn", "select", "registered"))
+
+
+def compiled_rounds(
+    score_fn: ScoreFn,
+    params: Params,
+    start: Mask,
+    counts: np.ndarray,
+    *,
+    batch: Any,
+    key: jax.Array | None,
+    select: Selection,
+    where: str = "round {}",
+) -> tuple[Mask, History]:
+    """`prune_rounds` as one compiled call, with checks of what came out.
+
+    Args:
+        score_fn: as in `prune`, and so are params, batch, key and select.
+        start: the mask of the first round, from `start_mask`.
+        counts: from `round_counts`, of any size.
+        where: how messages name a round by its number.
+    """
+    mask, history = _compiled(
+        score_fn,
+        params,
+        start,
+        on_device(counts),
+        batch=batch,
+        key=key,
+        select=select,
+        registered=registrations(),
+    )
+    check_history(history, start, counts, where)
+    if may_be_zero(history):
+        first = where.format(1)
+        check_zero_scores(score_fn, params, start, mask, batch=batch, key=key, where=first)
+    return mask, with_totals(history, counts)
+
+
+def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | TwoWordCount:
+    """Counts of any size for the compiled loop."""
+    return two_words(counts) if counts.dtype == np.int64 else counts
+
+
+def with_totals(history: History, counts: np.ndarray) -> History:
+    """The history with exact totals, added up on the host, if a count needs int64."""
+    if counts.dtype != np.int64:
+        return history
+    return history._replace(kept=_kept(history))
+
+
+def _kept(history: History) -> np.ndarray:
+    return np.asarray(history.kept_by_layer).sum(axis=-1, dtype=np.int64)
+
+
+def check_history(history: History, start: Mask, counts: np.ndarray, where: str) -> None:
+    """All scores were finite, and as many weights are left as asked for."""
+    check_values({"what score_fn returned": history.kept})
+    finite = np.asarray(history.finite)
+    if not finite.all():
+        *member, round_, layer = np.argwhere(~finite)[0].tolist()
+        at = where.format(round_ + 1) + (f" of sweep member {member[0]}" if member else "")
+        names = [name for name, leaf in named_leaves(start) if jnp.ndim(leaf)]
+        raise ValueError(
+            f"scores of leaf '{names[layer]}' aren't finite in {at}; look for inf or "
+            "NaN in its params and batch, labels that are no class, or an overflow in the network "
+            "(dtype=jnp.float64 reaches further)"
+        )
+    kept, asked = _kept(history)[..., -1], counts[..., -1, :].sum(-1)
+    if np.any(kept != asked):
+        raise ValueError(
+            f"{kept} weights are left instead of {asked}: the earlier mask keeps fewer of some "
+            "layer than select asks for; pass a higher compression or sf.global_top_k"
+        )

@@ -1,0 +1,117 @@
+"""The k highest of all scores, and the k-th highest: what is public, and its checks."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import Tracer
+
+from synflow_jax.checks import check_whole, shown
+from synflow_jax.selection.joining import joined
+from synflow_jax.selection.kth import kth_largest
+from synflow_jax.selection.ordered_bits import from_ordered_bits, ordered_bits
+from synflow_jax.selection.ties import first_of_equal, lowest_kept
+from synflow_jax.selection.two_words import TwoWordCount, equal, two_words
+from synflow_jax.types import Scores
+
+
+def top_k(scores: Sequence[jax.Array], k: jax.Array | TwoWordCount | int) -> list[jax.Array]:
+    """Boolean arrays that are ``True`` at the ``k`` highest of all ``scores``.
+
+    Args:
+        scores: floating-point arrays of any shapes and shardings, ranked together; fewer than
+            2**31 each. Zeros of both signs are equal; a NaN's rank is undefined; subnormal numbers
+            may count as 0, as they do on CPU.
+        k: how many to keep, between 0 and the number of scores; int32, or a `TwoWordCount`
+            beyond. Only what's known when tracing is checked.
+
+    Returns:
+        One boolean array for each array of scores; exactly ``k`` elements are ``True``, or as many
+        as aren't -inf. Of equal scores the first are kept: earlier arrays first, then row by row.
+
+    Raises:
+        ValueError: k is known and out of range.
+        TypeError: scores aren't floating-point, or k isn't an integer.
+
+    >>> import jax.numpy as jnp
+    >>> from synflow_jax.selection import top_k
+    >>> top_k([jnp.array([3.0, -1.0]), jnp.array([[2.0, 3.0]])], 2)
+    [Array([ True, False], dtype=bool), Array([[False,  True]], dtype=bool)]
+    """
+    _check_scores(scores)
+    size = sum(leaf.size for leaf in scores)
+    _check_k(k, 0, size)
+    if not size:
+        return [jnp.zeros(leaf.shape, bool) for leaf in scores]
+    scores, k = _of_one_type(scores), _as_two_words(k)
+    bounds, few = kth_largest(joined(scores), k)
+    lowest = lowest_kept(bounds, scores[0].dtype)
+
+    return lax.cond(
+        equal(bounds.at_low, k),
+        lambda: [ordered_bits(x) >= lowest for x in scores],
+        lambda: first_of_equal(scores, k, bounds, few),
+    )
+
+
+def kth_highest(scores: Scores, k: jax.Array | TwoWordCount | int) -> jax.Array:
+    """The ``k``-th highest of all ``scores``: exact, and without sorting them.
+
+    Args:
+        scores: a pytree of floating-point arrays of any shapes and shardings, ranked together;
+            fewer than 2**31 each. A NaN's rank is undefined; subnormal numbers may count as 0.
+        k: which one, between 1 and the number of scores; int32, or a `TwoWordCount` beyond. Only
+            what's known when tracing is checked.
+
+    Returns:
+        A scalar: float64 if any of the arrays is, else float32.
+
+    Raises:
+        ValueError: k is known and there is no k-th score, or there are no scores.
+        TypeError: scores aren't floating-point, or k isn't an integer.
+
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> sf.kth_highest({"a": jnp.array([3.0, -1.0]), "b": jnp.array([[2.0, 5.0]])}, 3)
+    Array(2., dtype=float32)
+    """
+    _check_scores(jax.tree.leaves(scores))
+    leaves = _of_one_type(jax.tree.leaves(scores))
+    size = sum(leaf.size for leaf in leaves)
+    if not size:
+        raise ValueError("scores is empty: there is no highest; pass arrays with elements")
+    _check_k(k, 1, size)
+    bounds, _ = kth_largest(joined(leaves), _as_two_words(k), exactly=True)
+    return from_ordered_bits(bounds.low)
+
+
+def _check_scores(scores: Sequence[jax.Array]) -> None:
+    for leaf in scores:
+        if not hasattr(leaf, "dtype") or not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise TypeError(
+                f"scores must be floating-point arrays, got {shown(leaf)}; integers would be "
+                "rounded, cast those that a float holds exactly"
+            )
+
+
+def _check_k(k: jax.Array | TwoWordCount | int, least: int, size: int) -> None:
+    if isinstance(k, TwoWordCount):
+        return
+    if isinstance(k, Tracer):
+        if k.shape or not jnp.issubdtype(k.dtype, jnp.integer):
+            raise TypeError(f"k must be an integer, got k={shown(k)}; pass int32 of shape ()")
+    elif not least <= (whole := check_whole("k", k)) <= size:
+        raise ValueError(
+            f"k must be between {least} and the number of scores, {size:,}; got k={whole}"
+        )
+
+
+def _of_one_type(scores: Sequence[jax.Array]) -> list[jax.Array]:
+    """All in float64 if any is, else in float32, which holds half types exactly."""
+    size = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
+    return [leaf.astype(f"float{size}") for leaf in scores]
+
+
+def _as_two_words(k: jax.Array | TwoWordCount | int) -> TwoWordCount:
+    return k if isinstance(k, TwoWordCount) else two_words(jnp.asarray(k, jnp.int32))
