@@ -13,6 +13,7 @@ from golden_networks import GOLDEN, Golden, load, mlp, train_bn, unpacked
 import synflow_jax as sf
 from synflow_jax.types import LossFn, ScoreFn
 
+pytestmark = pytest.mark.optimized
 NETWORKS = ["mlp", "conv", "resnet20"]
 METHODS = ["magnitude", "snip", "grasp", "synflow"]
 ROUNDS = [("magnitude", 1), ("snip", 1), ("grasp", 1), ("synflow", 1), ("synflow", 100)]
