@@ -1,14 +1,17 @@
 """What all tests and examples share: programs compiled quickly, once, and freed in between.
 
-Nearly all time of the tests is compilation.
+Nearly all time of the tests is compilation. A file's tests run in one worker, which then compiles
+a program of several tests once.
 """
 
 import ctypes
 import gc
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,19 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import jax  # noqa: E402
+
+MOST_BYTES = 1_400_000_000
+# Those that take longest begin, so that no worker is left alone with one at the end.
+LONGEST_FIRST = (
+    "test_golden test_benchmarks test_training_figures test_rounds test_fuzz test_selection "
+    "test_sweep_mesh test_depth test_prune test_scores test_faults test_training test_figures "
+    "test_mesh_training test_singleshot test_data_stream test_sizes test_load_torch test_blocks"
+).split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 def pytest_unconfigure() -> None:
@@ -39,6 +55,23 @@ def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", quick)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+    free()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Within a module frees when it's much, so that a worker stays below 2 GB."""
+    if resident_bytes() > MOST_BYTES:
+        free()
+
+
+def resident_bytes() -> int:
+    """Of this process; 0 where the system doesn't tell."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * mmap.PAGESIZE if pages.exists() else 0
+
+
+def free() -> None:
+    """Forgets what was compiled."""
     jax.clear_caches()
     gc.collect()
     with suppress(AttributeError):  # GNU's C library alone gives back what was freed.

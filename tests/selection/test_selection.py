@@ -58,7 +58,7 @@ jitted = jax.jit(top_k)
 
 @jax.jit
 def kept_and_lowest(leaves: list[jax.Array], k: jax.Array) -> tuple[list[jax.Array], jax.Array]:
-    kth = sf.kth_highest(leaves, k) if sum(leaf.size for leaf in leaves) else jnp.nan
+    kth = sf.kth_highest(leaves, k) if sum(leaf.size for leaf in leaves) else jnp.array(jnp.nan)
     return top_k(leaves, k), kth
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from experiments.train import __main__ as train
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run_on(devices: int, *arguments: str, prefix: tuple[str, ...] = ()) -> Any:
     """What `mesh_training` prints, on virtual devices."""
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
-    program = [*prefix, sys.executable, str(ROOT / "tests" / "mesh_training.py"), *arguments]
+    program = [*prefix, sys.executable, str(Path(__file__).parent / "mesh_training.py"), *arguments]
     done = subprocess.run(
         program, env=environment, capture_output=True, text=True, timeout=300, check=False
     )

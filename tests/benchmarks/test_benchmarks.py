@@ -23,7 +23,7 @@ from benchmarks.harness.timing import alternate, carried
 from benchmarks.networks.zoo import Network, images, make
 from benchmarks.suites import gpu
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PLAIN = Network("default/conv", 10, 8)
 NETWORKS = [
     PLAIN,
