@@ -1,7 +1,7 @@
 """What all tests and examples share: programs compiled quickly, once, and freed in between.
 
-Nearly all time of the tests is compilation. A file's tests run in one worker, which then compiles
-a program of several tests once.
+Nearly all time of the tests is compilation. A file's tests run in one worker, which compiles a
+program of several of them once.
 """
 
 import ctypes
@@ -18,14 +18,20 @@ import pytest
 # Commands that tests start in processes of their own leave the user's cache alone.
 os.environ["SYNFLOW_JAX_COMPILATION_CACHE"] = "off"
 
-# One cache for the modules, workers and processes of this run; workers find it in their
-# environment. It is set before JAX is imported, which reads it then.
+# One cache for the modules of a process and for the processes it starts: JAX reads an entry that
+# another worker has written in half. It is set before JAX is imported, which reads it then.
 cleanup = ExitStack()
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = cleanup.enter_context(tempfile.TemporaryDirectory())
+os.environ["JAX_COMPILATION_CACHE_DIR"] = cleanup.enter_context(tempfile.TemporaryDirectory())
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import jax  # noqa: E402
+
+# Halves the time of compilation. Read when the first program is compiled, also by processes that
+# tests start. A release of XLA that doesn't know a flag ends at once, so others go without.
+if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+    )
 
 MOST_BYTES = 1_400_000_000
 # Those that take longest begin, so that no worker is left alone with one at the end.
@@ -49,11 +55,14 @@ def pytest_unconfigure() -> None:
 def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compiles without most optimizations, and frees what was compiled after each module.
 
-    Modules marked ``optimized`` compile as users do.
+    Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer.
     """
-    quick = request.node.get_closest_marker("optimized") is None
-    jax.config.update("jax_disable_most_optimizations", quick)
-    yield
+    optimized = request.node.get_closest_marker("optimized")
+    quick = optimized is None and request.config.option.markexpr != "slow"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(quick))  # of processes that tests start
+        jax.config.update("jax_disable_most_optimizations", quick)
+        yield
     jax.config.update("jax_disable_most_optimizations", False)
     free()
 

@@ -1,6 +1,5 @@
 """Flows far beyond a type's range, and transformations of them."""
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from devices import environment
 
 import synflow_jax as sf
 
@@ -28,7 +28,7 @@ def deep_params(depth: int = 60, size: float = 100) -> list[jax.Array]:
 
 
 def test_far_beyond_float32() -> None:
-    params, inputs = deep_params(size=1e8), jnp.ones((1, 16))
+    params, inputs = deep_params(size=1e10), jnp.ones((1, 16))
     mask = sf.full_mask(params)
 
     @jax.jit
@@ -144,6 +144,4 @@ assert len(jax.devices()) == 8
 
 
 def test_under_shard_map_and_sharded_jit_on_eight_devices() -> None:
-    flags = "--xla_force_host_platform_device_count=8"
-    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, "-c", DEVICES], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", DEVICES], check=True, env=environment(8))
