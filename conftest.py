@@ -33,7 +33,7 @@ if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
         f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
     )
 
-MOST_BYTES = 1_400_000_000
+MOST_BYTES = 1_200_000_000
 # Those that take longest begin, so that no worker is left alone with one at the end.
 LONGEST_FIRST = (
     "test_golden test_benchmarks test_training_figures test_rounds test_fuzz test_selection "
