@@ -1,4 +1,23 @@
-"""Prune neural networks at initialization: SynFlow and its field, as pure functions for JAX."""
+"""Prune neural networks at initialization: SynFlow and its field, as pure functions for JAX.
+
+A score function turns params into scores, `prune` turns scores into a mask, and
+`keep_params_sparse` keeps pruned weights at 0 while any Optax optimizer trains. Compression is the
+number of prunable weights before / after, at least 1; density is 1 / compression.
+
+The names in signatures:
+
+- ``Params``: a pytree of floating-point arrays.
+- ``Mask``: a pytree like its params. Each leaf is boolean, ``True`` where a weight is kept, and
+  broadcasts against its parameter: as many dimensions where the parameter is prunable, scalar
+  ``True`` where it isn't.
+- ``Scores``: a pytree like its params, one floating-point number a weight. The highest are kept.
+- ``ScoreFn``: ``score_fn(params, mask, batch, key) -> scores``, a pure function.
+- ``ApplyFn``: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
+- ``LossFn``: ``loss_fn(params, batch) -> scalar``, the mean loss over the batch.
+- ``TrainFn``: ``train_fn(params, mask, key) -> params``, which keeps pruned weights at 0.
+- ``Schedule``: ``schedule(compression, rounds) -> densities``, float64 of shape ``(rounds,)``.
+- ``Prunable``: ``prunable(path, leaf) -> bool``, with a path such as ``"conv1/kernel"``.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,6 +25,10 @@ from typing import TYPE_CHECKING, Any
 from synflow_jax import homogeneous as homogeneous
 from synflow_jax.adapters import from_linen as from_linen
 from synflow_jax.adapters import from_nnx as from_nnx
+from synflow_jax.compaction import Compact as Compact
+from synflow_jax.compaction import compact as compact
+from synflow_jax.compaction import compact_nnx as compact_nnx
+from synflow_jax.diagnostics import LayerRow as LayerRow
 from synflow_jax.diagnostics import LayerTable as LayerTable
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
@@ -14,25 +37,40 @@ from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
 from synflow_jax.masks import full_mask as full_mask
 from synflow_jax.masks import is_kernel as is_kernel
+from synflow_jax.optimizer import SparseState as SparseState
 from synflow_jax.optimizer import keep_params_sparse as keep_params_sparse
 from synflow_jax.prune import prune as prune
 from synflow_jax.rounds import prune_rounds as prune_rounds
 from synflow_jax.rounds import round_counts as round_counts
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
+from synflow_jax.scores import Flow as Flow
 from synflow_jax.scores import flow as flow
 from synflow_jax.scores import grasp as grasp
 from synflow_jax.scores import magnitude as magnitude
 from synflow_jax.scores import random as random
 from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow
+from synflow_jax.selection import TwoWordCount as TwoWordCount
 from synflow_jax.selection import global_top_k as global_top_k
 from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
+from synflow_jax.selection import two_words as two_words
+from synflow_jax.sparse_files import load_sparse as load_sparse
+from synflow_jax.sparse_files import save_sparse as save_sparse
 from synflow_jax.sweep import sweep as sweep
 from synflow_jax.tickets import Ticket as Ticket
+from synflow_jax.tickets import TrainFn as TrainFn
 from synflow_jax.tickets import tickets as tickets
+from synflow_jax.types import ApplyFn as ApplyFn
 from synflow_jax.types import History as History
+from synflow_jax.types import LossFn as LossFn
+from synflow_jax.types import Mask as Mask
+from synflow_jax.types import Params as Params
+from synflow_jax.types import Prunable as Prunable
+from synflow_jax.types import Schedule as Schedule
+from synflow_jax.types import ScoreFn as ScoreFn
+from synflow_jax.types import Scores as Scores
 from synflow_jax.types import Selection as Selection
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def from_nnx(model: "nnx.Module", **call_options: Any) -> tuple[ApplyFn, Params]:
     """``apply_fn(params, inputs)`` and ``params`` of a Flax NNX model.
 
-    BatchNorm uses its running statistics and dropout is off, in a view of the model; the model
-    itself isn't changed, nor is what's returned when the model is: params and all other state are
-    copies of what they are now.
+    BatchNorm uses its running statistics and dropout is off. The model itself isn't changed, and
+    later changes of the model don't change what was returned: params and all other state are
+    copies.
 
     Args:
         model: a Flax NNX module.
@@ -26,10 +26,11 @@ def from_nnx(model: "nnx.Module", **call_options: Any) -> tuple[ApplyFn, Params]
             mode, such as ``train=False``.
 
     Returns:
-        The function, and an ``nnx.State`` of the model's ``nnx.Param``.
+        ``apply_fn(params, inputs) -> outputs``, and the params: an ``nnx.State`` of copies of the
+        model's ``nnx.Param``, in their shapes and dtypes.
 
     Raises:
-        TypeError: not an NNX module.
+        TypeError: ``model`` isn't an NNX module.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -61,18 +62,18 @@ def from_linen(
 
     Args:
         module: a Flax Linen module.
-        variables: what ``module.init`` returned; collections other than ``params`` (running
-            statistics) are fixed as they are now. The module may write to them, but for
-            ``batch_stats``, which it doesn't write in inference mode; what it writes is left out.
+        variables: what ``module.init`` returned. Collections other than ``params``, such as running
+            statistics, are copied and stay as they are now: what the module writes to them is
+            dropped, and writing to ``batch_stats``, which inference mode doesn't, is an error.
         **call_options: keyword arguments for the module's ``__call__`` that put it in inference
             mode, such as ``train=False``, or for ``apply``, such as ``method`` and ``rngs``.
 
     Returns:
-        The function, and ``variables["params"]``.
+        ``apply_fn(params, inputs) -> outputs``, and the params: ``variables["params"]`` itself.
 
     Raises:
-        TypeError: not a Linen module, or variables aren't a dict.
         ValueError: ``variables`` has no ``params``, or ``mutable`` is passed.
+        TypeError: ``module`` isn't a Linen module, or ``variables`` isn't a dict.
 
     >>> import jax
     >>> import jax.numpy as jnp

@@ -12,7 +12,15 @@ from synflow_jax.types import Mask, Params
 
 
 class LayerRow(NamedTuple):
-    """One prunable parameter: its name, shape, weights, weights kept, and kept / size."""
+    """What a mask keeps of one prunable parameter.
+
+    Attributes:
+        name: its path, such as ``"conv1/kernel"``.
+        shape: the parameter's shape.
+        size: its weights, an int.
+        kept: its weights that the mask keeps, an int.
+        density: kept / size, a float; 1 if it has no weights.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -33,17 +41,17 @@ class LayerTable:
 
     @property
     def size(self) -> int:
-        """All prunable weights."""
+        """The number of prunable weights."""
         return sum(row.size for row in self.rows)
 
     @property
     def kept(self) -> int:
-        """All prunable weights kept."""
+        """The number of prunable weights that are kept."""
         return sum(row.kept for row in self.rows)
 
     @property
     def collapsed(self) -> tuple[str, ...]:
-        """Names of the layers with nothing left."""
+        """Names of the layers that had weights and have none left."""
         return tuple(row.name for row in self.rows if row.size and not row.kept)
 
     def __str__(self) -> str:
@@ -67,8 +75,12 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
         mask: a pytree like ``params`` of booleans that broadcast against its leaves.
         params: a pytree of arrays.
 
+    Returns:
+        A `LayerTable` with one row for each leaf of the mask that isn't a scalar.
+
     Raises:
-        ValueError: mask and params don't match, the leaf is named; or two leaves have one name.
+        ValueError: mask and params don't match, the leaf is named; a leaf of the mask is scalar
+            ``False``; or two leaves have one name.
         TypeError: a leaf of the mask isn't boolean, or it's traced.
 
     >>> import jax.numpy as jnp
@@ -96,14 +108,18 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
 
 
 def density(mask: Mask, params: Params) -> float:
-    """Weights kept / weights, over the prunable parameters: 1 / compression.
+    """Weights kept / weights, over all prunable parameters together: 1 / compression.
 
     Args:
         mask: a pytree like ``params`` of booleans that broadcast against its leaves.
         params: a pytree of arrays.
 
+    Returns:
+        A float in [0, 1]; 1 if nothing is prunable.
+
     Raises:
-        ValueError: mask and params don't match, the leaf is named; or two leaves have one name.
+        ValueError: mask and params don't match, the leaf is named; a leaf of the mask is scalar
+            ``False``; or two leaves have one name.
         TypeError: a leaf of the mask isn't boolean, or it's traced.
 
     >>> import jax.numpy as jnp

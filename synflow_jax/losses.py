@@ -13,20 +13,24 @@ from synflow_jax.types import ApplyFn, LossFn, Params, Scores
 
 
 def cross_entropy(apply_fn: ApplyFn, temperature: float = 1.0) -> LossFn:
-    """Mean cross-entropy of ``softmax(apply_fn(params, inputs) / temperature)``.
+    """Mean cross-entropy of labels under ``softmax(apply_fn(params, inputs) / temperature)``.
 
     Args:
         apply_fn: ``apply_fn(params, inputs) -> logits`` of shape ``(batch, classes)``.
-        temperature: positive divisor of the logits. GraSP uses 200 (Wang et al. 2020, section 4).
+        temperature: positive divisor of the logits. GraSP uses 200 (Wang et al. 2020,
+            arXiv:2002.07376, section 4).
 
     Returns:
-        ``loss_fn(params, batch) -> scalar`` for ``batch = (inputs, labels)``, integer labels of
-        shape ``(batch,)``. The loss is NaN if a label isn't one of the classes.
+        ``loss_fn(params, batch) -> scalar`` for ``batch = (inputs, labels)``, with integer labels
+        of shape ``(batch,)``; in the logits' dtype. The loss is NaN if a label isn't one of the
+        classes.
 
     Raises:
-        ValueError: temperature isn't positive and finite; when called, labels of another shape.
-        TypeError: apply_fn isn't a function, temperature no number; when called, the batch isn't
-            a pair, logits aren't floating-point or labels no integers.
+        ValueError: temperature isn't positive and finite; when the loss is called, logits are a
+            scalar or labels have another shape.
+        TypeError: ``apply_fn`` isn't a function of params and inputs, or temperature isn't a
+            number; when the loss is called, the batch isn't a pair, logits aren't a floating-point
+            array or labels aren't integers.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -118,7 +122,8 @@ def checked_loss(method: str, loss_fn: LossFn) -> LossFn:
 
 
 def nan_unless_finite(loss: jax.Array, scores: Scores) -> Scores:
-    """``scores``, or NaN where the loss isn't finite: a label out of range makes it NaN and yet
-    leaves its gradient finite.
+    """``scores``, or NaN in their place if the loss isn't finite.
+
+    A label out of range makes the loss NaN and yet leaves its gradient finite.
     """
     return jax.tree.map(lambda s: jnp.where(jnp.isfinite(loss), s, jnp.nan), scores)

@@ -19,11 +19,21 @@ from synflow_jax.types import Mask, Params, Prunable
 
 
 def is_kernel(path: str, leaf: Any) -> bool:
-    """Whether a leaf has two or more dimensions, as the kernels of dense and convolutional layers
-    do and biases and normalization scales don't. The default of ``prunable``.
+    """Whether a leaf has two or more dimensions, the default of ``prunable``.
+
+    Kernels of dense and convolutional layers have; biases and the scales of normalization haven't.
+
+    Args:
+        path: the leaf's name, such as ``"conv1/kernel"``, which doesn't matter here.
+        leaf: an array.
+
+    Returns:
+        A bool.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
+    >>> sf.is_kernel("dense/kernel", jnp.zeros((2, 3)))
+    True
     >>> sf.is_kernel("dense/bias", jnp.zeros(3))
     False
     """
@@ -32,14 +42,22 @@ def is_kernel(path: str, leaf: Any) -> bool:
 
 
 def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
-    """The mask that keeps everything: full shape where ``prunable``, scalar ``True`` elsewhere.
+    """The mask that keeps every weight.
 
-    Leaves that lie on several devices have masks that lie there in the same way.
+    Args:
+        params: a pytree of floating-point arrays.
+        prunable: ``prunable(path, leaf) -> bool``, with a path such as ``"conv1/kernel"``; by
+            default two dimensions or more.
+
+    Returns:
+        A pytree like ``params``: ``True`` in the parameter's shape, and with its sharding, where
+        prunable, and scalar ``True`` elsewhere.
 
     Raises:
-        ValueError: nothing is prunable, a parameter without dimensions is, or two leaves have one
-            name and ``prunable`` could tell them apart by it alone.
-        TypeError: a leaf of params isn't floating-point, or ``prunable`` isn't a function.
+        ValueError: params have no leaves, nothing is prunable, a parameter without dimensions is,
+            or ``prunable`` is given and two leaves have one name.
+        TypeError: a leaf of params isn't floating-point, or ``prunable`` isn't a function of path
+            and leaf.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -80,18 +98,18 @@ def prunable_leaves(mask: Mask) -> list[bool]:
 
 
 def apply_mask(mask: Mask, params: Params) -> Params:
-    """``params`` with exact zeros where ``mask`` is ``False``, also in place of inf and NaN.
+    """``params`` with exact zeros where ``mask`` is ``False``, also where they are inf or NaN.
 
     Args:
         mask: a pytree like ``params`` of booleans that broadcast against its leaves.
         params: a pytree of arrays.
 
     Returns:
-        A pytree like ``params``, dtypes kept.
+        A pytree like ``params``, with the params' shapes and dtypes.
 
     Raises:
         ValueError: mask and params don't match; the leaf is named.
-        TypeError: a leaf of the mask isn't boolean.
+        TypeError: a leaf of the mask isn't boolean, or one of params isn't an array.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

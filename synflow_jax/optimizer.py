@@ -15,8 +15,9 @@ class SparseState(NamedTuple):
     """State of `keep_params_sparse`.
 
     Attributes:
-        mask: the mask in force; swap it with ``state._replace(mask=new_mask)``.
-        inner: the wrapped transformation's state.
+        mask: the mask in force, boolean arrays that broadcast against the params; swap it with
+            ``state._replace(mask=new_mask)``.
+        inner: the wrapped transformation's state, a pytree.
     """
 
     mask: Mask
@@ -38,14 +39,15 @@ def keep_params_sparse(
         mask: a pytree like the params of booleans that broadcast against its leaves.
 
     Returns:
-        A transformation whose state holds the mask, so that checkpoints carry it. ``update``
-        requires ``params``, which must be finite where pruned.
+        A transformation with a `SparseState`, which holds the mask so that checkpoints have it too.
+        ``update`` requires ``params``, which must be finite where pruned. Updates have the params'
+        shapes, in the wider of the types of the inner update and the parameter.
 
     Raises:
-        ValueError: in ``init``, mask and params don't match; in ``update``, no params are passed,
-            or updates or params that don't match the mask.
-        TypeError: ``inner`` is no transformation; in ``init``, a leaf of the mask isn't boolean;
-            in ``update``, the state is another.
+        ValueError: in ``init``, mask and params don't match; in ``update``, params are missing, or
+            gradients or params don't match the mask.
+        TypeError: ``inner`` isn't an optax transformation; in ``init``, a leaf of the mask isn't
+            boolean; in ``update``, the state isn't a `SparseState`.
 
     >>> import jax.numpy as jnp
     >>> import optax

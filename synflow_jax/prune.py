@@ -27,14 +27,15 @@ def prune(
 ) -> tuple[Mask, History]:
     """A mask that keeps ``1 / compression`` of the prunable weights, found in ``rounds`` rounds.
 
-    In each round the weights still kept are scored with the others at zero, and the highest
-    scores stay (Tanaka et al. 2020, algorithm 1). Of N prunable weights a round keeps exactly
-    ``N - floor((1 - density) * N)``; equal scores are told apart by position, the first stay. All
-    rounds run in one compiled call, reused while score function, select, shapes and rounds stay.
+    In each round the weights still kept are scored with the others at zero, and those with the
+    highest scores stay (Tanaka et al. 2020, arXiv:2006.05467, algorithm 1). Of N prunable weights a
+    round keeps exactly ``N - floor((1 - density) * N)``; of equal scores the first stay, in the
+    order of ``jax.tree.leaves`` and then row by row. All rounds run in one compiled call. Another
+    call with the same score function, select, shapes and number of rounds compiles nothing.
 
     After many rounds a float32 mask isn't the same on every platform: sums in another order swap
     two nearly equal scores, and the difference grows from round to round. Such masks keep similar
-    numbers in each layer and are equally good; for equal ones score in float64.
+    numbers of weights in each layer and are equally good; score in float64 for equal masks.
 
     Args:
         score_fn: from `synflow`, `snip`, `grasp`, `magnitude`, `random`, or your own
@@ -51,17 +52,21 @@ def prune(
             still counts from all prunable weights, and the schedule starts at the mask's density.
 
     Returns:
-        The mask: params' structure, boolean leaves of full shape where prunable and scalar
-        ``True`` elsewhere; and a `History` with one row a round.
+        The mask, with the structure of params: boolean leaves of the parameter's shape where
+        prunable, and scalar ``True`` elsewhere; and a `History` with one row a round.
 
     Raises:
-        ValueError: compression or rounds out of range, nothing prunable, mask and params don't
-            match or the mask keeps less already, batch or key missing, the score function fails,
-            or scores that aren't finite; in the first round scores that are all 0, or those of
-            a layer whose weights are all 0, since only its position would decide.
-        TypeError: a leaf of params or a score isn't floating-point, a mask's isn't boolean, an
-            argument is of another kind, or it's called under ``jit``, ``vmap`` or ``grad``: there
-            `prune_rounds` works.
+        ValueError: compression or rounds are out of range, nothing is prunable, mask and params
+            don't match or the mask keeps less already, batch or key is missing, the score function
+            fails, or scores aren't finite; in the first round, all scores are 0, or all those of a
+            layer that would be cut by position alone.
+        TypeError: a leaf of params or of the scores isn't floating-point, a leaf of the mask isn't
+            boolean, an argument is of another kind, or it's called under ``jit``, ``vmap`` or
+            ``grad``, where `prune_rounds` works.
+
+    Warns:
+        UserWarning: a layer's scores are all 0 in the first round and others' aren't, so that it's
+            cut first: no path from the inputs to the outputs uses it.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

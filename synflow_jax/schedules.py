@@ -1,31 +1,30 @@
-"""How the density falls from round to round, and how many weights that keeps.
+"""How the density falls from round to round.
 
-Schedules run on the host in float64. In float32 on a device the count of weights to keep would
-be off by 2 at 1.4e8 weights.
+Schedules run on the host in float64. In float32 on a device the number of weights to keep would be
+off by 2 at 1.4e8 weights.
 """
 
 import numpy as np
 
-from synflow_jax.checks import (
-    check_compression,
-    check_rounds,
-)
+from synflow_jax.checks import check_compression, check_rounds
 
 
 def exponential(compression: float, rounds: int) -> np.ndarray:
     """Density ``compression ** -(k / rounds)`` after round ``k = 1, ..., rounds``.
 
-    Each round removes the same fraction of what is left (Tanaka et al. 2020, algorithm 1).
+    Each round removes the same fraction of what is left (Tanaka et al. 2020, arXiv:2006.05467,
+    algorithm 1).
 
     Args:
-        compression: weights before over weights after, at least 1.
+        compression: weights before / weights after, finite and at least 1.
         rounds: number of rounds, at least 1.
 
     Returns:
         Densities in (0, 1], float64 of shape ``(rounds,)``.
 
     Raises:
-        ValueError: compression or rounds out of range; a TypeError if not numbers.
+        ValueError: compression or rounds are out of range.
+        TypeError: compression isn't a number, or rounds isn't a whole one.
 
     >>> import synflow_jax as sf
     >>> sf.exponential(100.0, 2)
@@ -39,17 +38,18 @@ def exponential(compression: float, rounds: int) -> np.ndarray:
 def linear(compression: float, rounds: int) -> np.ndarray:
     """Density ``1 - (1 - 1 / compression) * k / rounds`` after round ``k = 1, ..., rounds``.
 
-    Each round removes the same number of weights (Tanaka et al. 2020, figure 7).
+    Each round removes the same number of weights (Tanaka et al. 2020, arXiv:2006.05467, figure 7).
 
     Args:
-        compression: weights before over weights after, at least 1.
+        compression: weights before / weights after, finite and at least 1.
         rounds: number of rounds, at least 1.
 
     Returns:
         Densities in (0, 1], float64 of shape ``(rounds,)``.
 
     Raises:
-        ValueError: compression or rounds out of range; a TypeError if not numbers.
+        ValueError: compression or rounds are out of range.
+        TypeError: compression isn't a number, or rounds isn't a whole one.
 
     >>> import synflow_jax as sf
     >>> sf.linear(100.0, 2)

@@ -1,4 +1,4 @@
-"""A function of many members, some at a time and spread over devices."""
+"""A function of many members of a sweep, some at a time and spread over devices."""
 
 import math
 from collections.abc import Callable
@@ -12,27 +12,34 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from synflow_jax.types import Params
 
-# What pruning takes at once for each byte of a member's params (as compiled: 4 for a dense
-# network, 8 to 13 for small convolutional and narrow ones), and of its batch (activations).
-_OF_PARAMS, _OF_BATCH = 10, 256
-# A CPU is fastest while what it works on stays in its last cache.
+# Bytes that pruning needs at once for each byte of a member's params. Compiled programs took 4 for
+# a dense network, 8 to 13 for small convolutional and narrow ones.
+_OF_PARAMS = 10
+# Bytes of activations for each byte of a member's batch.
+_OF_BATCH = 256
+# Bytes of a CPU's last cache: it's fastest while what it works on stays there.
 _CACHE = 2**25
 
 
 class Spread(NamedTuple):
-    """A mesh, and those of its axes that members are split over."""
+    """Where the members of a sweep are.
+
+    Attributes:
+        mesh: the devices.
+        axes: names of those axes of the mesh that members are split over.
+    """
 
     mesh: Mesh
     axes: tuple[str, ...]
 
     @property
     def parts(self) -> int:
-        """Into how many parts the members are split."""
+        """Into how many parts the members are split, an int."""
         return math.prod(self.mesh.shape[axis] for axis in self.axes)
 
 
 def spread_of(mesh: Mesh | None, stacked: Any) -> Spread | None:
-    """All of ``mesh``; without one, what arrays have their leading axis split over."""
+    """All axes of ``mesh``; without one, those that arrays have their leading axis split over."""
     if mesh is not None:
         return Spread(_automatic(mesh), mesh.axis_names)
     for leaf in jax.tree.leaves(stacked):
@@ -45,7 +52,7 @@ def spread_of(mesh: Mesh | None, stacked: Any) -> Spread | None:
 
 
 def _automatic(mesh: Any) -> Mesh:
-    """``mesh``, whose compiler says how arrays within a computation are sharded."""
+    """``mesh`` with automatic axes: the compiler says how arrays in a program are sharded."""
     return Mesh(mesh.devices, mesh.axis_names)
 
 
@@ -55,9 +62,9 @@ def _named_sharding(leaf: Any) -> NamedSharding | None:
 
 
 def split(stacked: Any, members: int, spread: Spread) -> Any:
-    """``stacked`` with its leading axis on the devices of ``spread``.
+    """``stacked`` with its leading axis split over the devices of ``spread``.
 
-    Where they don't divide ``members``, the last member is repeated.
+    Where their number doesn't divide ``members``, the last member is repeated.
     """
     parts = spread.parts
     rows = np.minimum(np.arange(-(-members // parts) * parts), members - 1)
@@ -69,12 +76,12 @@ def split(stacked: Any, members: int, spread: Spread) -> Any:
 
 
 def shared(tree: Any, spread: Spread) -> Any:
-    """``tree`` on the devices of ``spread``, whole for each part."""
+    """``tree`` on the devices of ``spread``, a whole copy for each part of the members."""
     return jax.tree.map(lambda leaf: _put(leaf, spread), tree)
 
 
 def _put(leaf: Any, spread: Spread, *leading: tuple[str, ...]) -> jax.Array:
-    # Axes of the mesh that members aren't split over may go on sharding each of them.
+    # Axes of the mesh that members aren't split over may still split the arrays of each member.
     sharding = _named_sharding(leaf)
     kept = sharding.spec if sharding and sharding.mesh.shape == spread.mesh.shape else ()
     free = [None if axes in spread.axes or isinstance(axes, tuple) else axes for axes in kept]
@@ -83,9 +90,13 @@ def _put(leaf: Any, spread: Spread, *leading: tuple[str, ...]) -> jax.Array:
 
 
 def on_devices(fn: Callable[[Any, Any], Any], spread: Spread) -> Callable[[Any, Any], Any]:
-    """``fn(shared, split) -> (split, gathered)`` of whole arrays, given that of a device's part.
+    """``fn(shared, split)`` run by each device on its own part of the members.
 
-    Nothing is exchanged but what is gathered, so that every process can read all of it.
+    Args:
+        fn: returns two trees with a leading axis of members. The first stays split over the
+            devices; the second is gathered, so that every process can read all of it. Devices
+            exchange nothing else.
+        spread: the devices.
     """
     whole, in_parts = PartitionSpec(), PartitionSpec(spread.axes)
 
@@ -93,7 +104,7 @@ def on_devices(fn: Callable[[Any, Any], Any], spread: Spread) -> Callable[[Any, 
         left, gathered = fn(common, own)
         return left, lax.all_gather(gathered, spread.axes, tiled=True)
 
-    # Loops of the library start from constants, which the check of varying types refuses.
+    # check_vma would refuse loops that start from constants and go on with numbers of one device.
     return jax.shard_map(
         part,
         mesh=spread.mesh,
@@ -107,8 +118,8 @@ def on_devices(fn: Callable[[Any, Any], Any], spread: Spread) -> Callable[[Any, 
 def in_chunks(fn: Callable[[Any], Any], stacked: Any, chunk: int) -> Any:
     """``fn(stacked)``, at most ``chunk`` members at a time.
 
-    The chunks are equally large; what the last one lacks is made up by the last member, whose
-    results are cut off.
+    The chunks are equally large: the last member is repeated in the last chunk as often as needed,
+    and those results are cut off.
     """
     members = len(jax.tree.leaves(stacked)[0])
     chunks = -(-members // chunk)
@@ -124,7 +135,7 @@ def in_chunks(fn: Callable[[Any], Any], stacked: Any, chunk: int) -> Any:
 
 
 def good_chunk(member: Params, batch: Any) -> int:
-    """How many members a device works on at once: what half its memory holds, on a CPU its cache.
+    """How many members a device works on at once: as fit in half its memory, on a CPU in its cache.
 
     A member is taken to need 10 times the bytes of its params and 256 times those of its batch.
     """

@@ -29,7 +29,7 @@ from synflow_jax.rounds import (
     prune_rounds,
     round_counts,
     start_mask,
-    with_totals,
+    with_exact_kept,
 )
 from synflow_jax.schedules import exponential
 from synflow_jax.selection import TwoWordCount, global_top_k
@@ -46,7 +46,13 @@ from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn
 
 
 class _Shared(NamedTuple):
-    """What all members start from; params unless each has its own."""
+    """What all members of a sweep start from.
+
+    Attributes:
+        params: a pytree of floating-point arrays; None if each member has its own.
+        mask: the mask of the first round.
+        batch: data for the score function, a pytree of arrays, or None.
+    """
 
     params: Params | None
     mask: Mask
@@ -54,7 +60,13 @@ class _Shared(NamedTuple):
 
 
 class _Each(NamedTuple):
-    """What each member has of its own, with a leading axis of members."""
+    """What each member of a sweep has of its own; every array has a leading axis of members.
+
+    Attributes:
+        params: a pytree of floating-point arrays; None if all members share theirs.
+        counts: weights to keep, int32 of shape ``(members, rounds, groups)``.
+        keys: keys for the score function, of shape ``(members,)``, or None.
+    """
 
     params: Params | None
     counts: jax.Array | np.ndarray | TwoWordCount
@@ -80,35 +92,44 @@ def sweep(
     """`prune` for every member of a sweep in one compiled call.
 
     Member i has ``compressions[i]``, ``keys[i]`` and, with ``params_axis=0``, the i-th slice of
-    each leaf of ``params``. Another sweep of as many members reuses the compiled call.
+    each leaf of ``params``; its mask is the one that `prune` makes of these. Another sweep of as
+    many members reuses the compiled call.
 
     Members are spread over the devices of ``mesh``, or over those that keys or stacked params are
-    split over along their leading axis. Each device prunes its own, ``chunk`` at a time, and none
-    waits for another; what all share is copied to each.
+    split over along their leading axis. Each device prunes its own members, ``chunk`` at a time,
+    and none waits for another; what all members share is copied to each device.
 
     Args:
-        score_fn: as in `prune`.
-        params: a pytree of floating-point arrays, shared by all members; or stacked.
+        score_fn: from `synflow`, `snip`, `grasp`, `magnitude`, `random`, or your own
+            ``score_fn(params, mask, batch, key) -> scores``.
+        params: a pytree of floating-point arrays, shared by all members; or stacked, with a leading
+            axis of members.
         compressions: weights before / weights after, one for each member.
         keys: keys for the score function, of shape ``(members,)``.
         params_axis: 0 if the leaves of ``params`` have a leading axis of members.
         batch: data for the score function, shared by all members.
-        rounds: as in `prune`, and so are schedule, select, prunable and mask (one for all).
-        mesh: devices to spread the members over, all of them whatever the axes. They needn't
-            divide the members, but only then the masks stay split; else they lie whole on each.
-        chunk: how many members at most are pruned at once on a device. By default as many as half
-            of its memory holds, and on a CPU as stay in its cache (32 MiB), if a member takes 10
-            times its params and 256 times its batch. For networks with larger activations pass
-            fewer.
+        rounds: score-and-cut steps, as many for each member.
+        schedule: `exponential`, `linear`, or your own.
+        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
+        mask: an earlier mask that all members go on from, which also says what is prunable.
+        mesh: devices to spread the members over, all of them whatever the mesh's axes. If their
+            number divides that of the members the masks stay split over them, else each device
+            has all masks.
+        chunk: how many members at most are pruned at once on a device. By default as many as fit
+            in half of its memory, on a CPU in 32 MiB of cache, if a member takes 10 times the bytes
+            of its params and 256 times those of its batch. Pass fewer for networks with larger
+            activations.
 
     Returns:
-        Masks and histories of `prune`, each leaf with a leading axis of members.
+        Masks and a `History` as `prune` returns them, each leaf with a leading axis of members.
 
     Raises:
-        ValueError: as in `prune`; no members; lengths of compressions, keys and stacked params
-            that differ; or chunk below 1.
-        TypeError: as in `prune`; compressions that aren't a sequence, keys that aren't keys, or
-            a mesh that isn't one.
+        ValueError: there are no members, their number differs among compressions, keys and stacked
+            params, ``params_axis`` is another axis, chunk is below 1, or `prune` would raise one
+            for a member.
+        TypeError: compressions aren't a sequence, keys aren't an array of keys, mesh isn't a
+            ``jax.sharding.Mesh``, or `prune` would raise one for a member.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -166,7 +187,7 @@ def sweep(
             key=key,
             where=f"round 1 of sweep member {i}",
         )
-    return masks, with_totals(histories, counts)
+    return masks, with_exact_kept(histories, counts)
 
 
 def _sweep(

@@ -34,11 +34,12 @@ class Ticket(NamedTuple):
     """A network after one level: a training, a cut and a rewind.
 
     Attributes:
-        level: trainings and cuts done, from 1.
-        mask: the weights left, True keeps.
-        params: those to train next: rewound, and exactly 0 where pruned.
-        trained: those that this level's training gave, from before the cut.
-        history: of this level's cut, one row.
+        level: trainings and cuts done, an int from 1 on.
+        mask: which weights are left; boolean leaves, ``True`` keeps.
+        params: what to train next: rewound, and exactly 0 where pruned; shapes and dtypes of the
+            params that `tickets` was given.
+        trained: what this level's training returned, from before the cut, in the same shapes.
+        history: of this level's cut, a `History` of one row.
     """
 
     level: int
@@ -75,9 +76,9 @@ def tickets(
     Frankle et al. 2020, arXiv:1912.05671, where it's an early step). After level k exactly as many
     weights are left as after round k of `prune` with as many rounds.
 
-    The levels come one by one, each computed when it's asked for, so what a loop does with a
-    ticket (test it, save it, ``break``) happens between them. To go on after an interruption call
-    again with the same arguments and the last ticket.
+    The levels come one by one, each computed when it's asked for, so that a loop can test or save
+    each ticket, or ``break``, before the next training starts. To go on after an interruption call
+    again with the same arguments and the last ticket as ``resume``.
 
     Args:
         train_fn: ``train_fn(params, mask, key) -> params`` with your own loop, data and optimizer;
@@ -89,23 +90,28 @@ def tickets(
             ``train_fn`` and the score function. Without one both get None.
         rewind_to: params to rewind to, by default ``params``: those stored at step k of the first
             training, if ``train_fn`` goes on from there.
-        score_fn: as in `prune`, of the trained params; by default ``|w|``.
+        score_fn: ``score_fn(params, mask, batch, key) -> scores``, of the trained params; by
+            default `magnitude`.
         batch: data for the score function, the same in every level.
         schedule: density by level: `exponential`, `linear`, or your own.
         select: `global_top_k`, or `local_top_k` for the same density in each layer.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
-        mask: an earlier mask to start from, as in `prune`.
-        resume: the last ticket of an interrupted call, to go on behind it. Only its ``level`` and
-            ``mask`` are read; the rest needn't be stored.
+        mask: an earlier mask to start from. It then also says what is prunable; ``compression``
+            still counts from all prunable weights.
+        resume: the last ticket of an interrupted call; the level after its own comes first. Only
+            its ``level`` and ``mask`` are read; the rest needn't be stored.
 
     Returns:
         An iterator over one `Ticket` a level. The last one's params are yet to be trained.
 
     Raises:
-        ValueError: here, compression or levels out of range, nothing prunable, or trees that
-            don't match; while iterating, ``train_fn`` returns another structure or shape, or
-            scores aren't finite.
-        TypeError: as in `prune`; ``train_fn`` isn't a function, ``resume`` no ticket.
+        ValueError: at once, compression or levels are out of range, nothing is prunable,
+            ``rewind_to`` or mask doesn't match params, or ``resume`` is the ticket of other
+            arguments; while iterating, ``train_fn`` returns another structure, shape or dtype, or
+            `prune` would raise one for what it returned.
+        TypeError: ``train_fn`` isn't a function of params, mask and key, ``resume`` isn't a
+            `Ticket`, a leaf of params isn't floating-point, a leaf of the mask isn't boolean,
+            another argument is of another kind, or it's called under ``jit``, ``vmap`` or ``grad``.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

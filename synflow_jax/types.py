@@ -16,7 +16,7 @@ Mask = Any
 dimensions where the parameter is prunable, scalar ``True`` where it isn't. ``True`` keeps."""
 
 Scores = Any
-"""A pytree like its params, a number for each weight. The highest are kept."""
+"""A pytree like its params, a floating-point number for each weight. The highest are kept."""
 
 ApplyFn = Callable[[Params, Any], Any]
 """``apply_fn(params, inputs) -> outputs``, the network in inference mode."""
@@ -37,16 +37,18 @@ ScoreFn = Callable[[Params, Mask, Any, jax.Array | None], Scores]
 
 @dataclass(frozen=True, eq=False)
 class PathScores:
-    """A score function whose scores are 0 only where no path of weights passes, but for rounding.
+    """A score function whose scores are 0 only where no path of kept weights passes.
+
+    Of such scores a 0 elsewhere means that they were too small for their floating-point type.
 
     Attributes:
-        score_fn: the `ScoreFn` itself.
+        score_fn: the `ScoreFn` that is called.
     """
 
     score_fn: ScoreFn
 
     def __call__(self, params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
-        """The scores."""
+        """The scores, as `ScoreFn` says."""
         return self.score_fn(params, mask, batch, key)
 
 
@@ -54,15 +56,28 @@ class PathScores:
 class Selection:
     """A rule that says which scores a round keeps, as two functions.
 
-    ``help`` of an instance shows the docstring of its ``keep``, if it has one. Two of the same
-    functions are equal and have the same hash, so that what's compiled is kept for them.
+    A group is a set of layers whose scores are ranked together. ``help`` of an instance shows the
+    docstring of its ``keep``, if it has one. Two selections made of the same functions are equal
+    and have one hash, so that compiled code is reused for them.
 
     Attributes:
-        counts: ``counts(sizes, densities)``: on the host, how many weights each round keeps in
-            each group of layers, an integer array with one row a round.
-        keep: ``keep(scores, row)``: on the device, the boolean masks of the scores to keep, given
-            one row of ``counts``, int32 (a `TwoWordCount` from 2**31 weights on). A score of
-            ``-inf`` is never kept.
+        counts: ``counts(sizes, densities)``, called on the host with the number of weights in each
+            layer and the density after each round, float64 of shape ``(rounds,)``: how many
+            weights each round keeps in each group, integers of shape ``(rounds, groups)``.
+        keep: ``keep(scores, row)``, called on the device with one floating-point array a layer and
+            one row of ``counts``, int32 of shape ``(groups,)`` (a `TwoWordCount` if a count is
+            2**31 or more): a boolean array a layer, ``True`` where the score stays. A score of
+            -inf is never kept.
+
+    >>> import jax.numpy as jnp
+    >>> import numpy as np
+    >>> import synflow_jax as sf
+    >>> sf.global_top_k.counts([60, 40], np.array([0.5, 0.1]))
+    array([[50],
+           [10]])
+    >>> positive = sf.Selection(sf.global_top_k.counts, lambda scores, row: [x > 0 for x in scores])
+    >>> positive.keep([jnp.array([0.5, -0.5])], jnp.array([1]))
+    [Array([ True, False], dtype=bool)]
     """
 
     counts: Callable[[Sequence[int], np.ndarray], np.ndarray]
@@ -78,9 +93,10 @@ class History(NamedTuple):
     """What happened in each round; the leading axis of every array is the round.
 
     Attributes:
-        kept: prunable weights left after the round, int32 of shape ``(rounds,)``.
-        kept_by_layer: the same for each prunable leaf, in the order of ``jax.tree.leaves``,
-            int32 of shape ``(rounds, layers)``.
+        kept: prunable weights left after the round, int32 of shape ``(rounds,)``; from `prune` and
+            `sweep` int64 if a round keeps 2**31 or more in a group.
+        kept_by_layer: weights left after the round in each prunable leaf, in the order of
+            ``jax.tree.leaves``, int32 of shape ``(rounds, layers)``.
         finite: whether all scores of a layer's remaining weights were finite, boolean of shape
             ``(rounds, layers)``. `prune` raises where they weren't; its pure core records it.
         positive: whether a score of a layer's remaining weights was above 0, boolean of shape

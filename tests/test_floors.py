@@ -18,9 +18,11 @@ FLOORS = [
         "spread",
         "selection",
         "homogeneous",
+        "source_lines",
+        "units",
     },
-    {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models"},
-    {"rounds"},
+    {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models", "sparse_files"},
+    {"rounds", "compaction"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
 ]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import synflow_jax as sf
 from benchmarks.harness.figures import figures, ratio
-from benchmarks.harness.pruning import COMPRESSION, ScoreFn
+from benchmarks.harness.pruning import COMPRESSION
 from benchmarks.harness.table import Reach, Row
 from benchmarks.harness.timing import alternate
 from benchmarks.networks.zoo import Network, images, make
@@ -24,7 +24,7 @@ class Method(NamedTuple):
     """
 
     title: str
-    ours: Callable[..., ScoreFn]
+    ours: Callable[..., sf.ScoreFn]
     theirs: Callable[..., torch_pruning.Scores]
     temperature: float
 

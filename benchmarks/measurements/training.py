@@ -44,8 +44,8 @@ def against_bare_optimizer(
     step = partial(optimizer_step, setup, setup.optimizer, inputs=inputs, labels=labels)
     sparse_step = partial(train_step, setup, inputs=inputs, labels=labels)
     sides = {
-        "sparse": carried(_repeated(sparse_step, steps, scan=scan), sparse),
-        "bare": carried(_repeated(step, steps, scan=scan), bare),
+        "sparse": carried(repeated(sparse_step, steps, scan=scan), sparse),
+        "bare": carried(repeated(step, steps, scan=scan), bare),
     }
     times = alternate(sides, runs, title=f"{case}, {network.name}")
     over, loop = "over the bare step", " in a compiled loop" if scan else ""
@@ -67,7 +67,7 @@ def states(network: Network, batch: int) -> tuple[Setup, TrainState, TrainState]
     return setup, bare._replace(optimizer_state=bare.optimizer_state.inner), sparse
 
 
-def _repeated(
+def repeated(
     step: Callable[[TrainState], tuple[TrainState, Any]], steps: int, *, scan: bool
 ) -> Callable[[TrainState], TrainState]:
     if scan:

@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.harness.table import Part, Reach, at_least
 from benchmarks.measurements import data_scores, peak_memory, rounds, selection, sweeps
 from benchmarks.measurements.agreement import data_score_agrees, synflow_agrees
+from benchmarks.measurements.compaction import against_masked
 from benchmarks.measurements.data_scores import GRASP, SNIP
 from benchmarks.measurements.first_call import first_calls
 from benchmarks.measurements.linear_network import against_plain
@@ -76,6 +77,16 @@ FULL: Mapping[str, tuple[Part, ...]] = {
     "grasp": (
         partial(data_scores.against_torch, method=GRASP, network=VGG16, count=1000, reach=DATA),
     ),
+    "compact": tuple(
+        partial(
+            against_masked,
+            network=network,
+            compressions=(10, 100, 1000),
+            batch=128,
+            steps=1,
+        )
+        for network in (VGG16_CIFAR10, RESNET20)
+    ),
     "training": (
         partial(against_bare_optimizer, network=RESNET20, batch=128, steps=3, reach=STEP),
         partial(against_bare_optimizer, network=VGG16_CIFAR10, batch=128, steps=3, reach=STEP),
@@ -100,6 +111,9 @@ QUICK: Mapping[str, tuple[Part, ...]] = {
     ),
     "snip": (partial(data_scores.against_torch, method=SNIP, network=SMALL, count=4),),
     "grasp": (partial(data_scores.against_torch, method=GRASP, network=SMALL, count=4),),
+    "compact": (
+        partial(against_masked, network=SMALL, compressions=(10,), batch=20, steps=2, rounds=3),
+    ),
     "training": (partial(against_bare_optimizer, network=SMALL, batch=20, steps=2),),
 }
 """The same on small networks, to see that everything works; the times say little."""

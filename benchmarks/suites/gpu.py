@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from benchmarks.harness.table import Part, Reach
+from benchmarks.measurements.compaction import against_masked
 from benchmarks.measurements.rounds import Pruning, alone
 from benchmarks.measurements.selection import against_partition
 from benchmarks.measurements.training import against_bare_optimizer
@@ -16,6 +17,10 @@ FULL: Mapping[str, tuple[Part, ...]] = {
     "vgg16": (partial(alone, pruning=VGG16_ROUNDS),),
     "resnet50": (partial(alone, pruning=RESNET50_ROUNDS),),
     "kth": (partial(against_partition, network=VGG19, reach=Reach(2)),),
+    "compact": tuple(
+        partial(against_masked, network=network, compressions=(10, 100, 1000), batch=128, steps=20)
+        for network in (VGG16_CIFAR10, RESNET20)
+    ),
     "training": tuple(
         partial(against_bare_optimizer, network=network, batch=128, steps=20, scan=scan)
         for network in (RESNET20, VGG16_CIFAR10)
@@ -27,6 +32,9 @@ FULL: Mapping[str, tuple[Part, ...]] = {
 QUICK: Mapping[str, tuple[Part, ...]] = {
     "rounds": (partial(alone, pruning=Pruning("Two convolutions", SMALL, 3)),),
     "kth": (partial(against_partition, network=SMALL),),
+    "compact": (
+        partial(against_masked, network=SMALL, compressions=(10,), batch=2, steps=2, rounds=3),
+    ),
     "training": (partial(against_bare_optimizer, network=SMALL, batch=2, steps=2, scan=True),),
 }
 """The same on a small network."""

@@ -79,11 +79,11 @@ def check_whole(name: str, value: Any) -> int:
 
 
 def check_rounds(rounds: Any, name: str = "rounds") -> int:
-    """``rounds`` as an int that is at least 1."""
-    count = check_whole(name, rounds)
-    if count < 1:
-        raise ValueError(f"{name} must be >= 1, got {name}={count}")
-    return count
+    """``rounds``, or what else ``name`` says, as an int that is at least 1."""
+    whole = check_whole(name, rounds)
+    if whole < 1:
+        raise ValueError(f"{name} must be >= 1, got {name}={whole}")
+    return whole
 
 
 def check_bool(name: str, value: Any) -> bool:

@@ -17,11 +17,15 @@ network, equation by equation:
 - on inputs that repeat, such as ones, equal slices are held and computed once (`repeats`,
   `windows`, `convolution`).
 
-What has no place in a linear network is refused with its line in the user's source (`equations`).
+What a linear network can't have is refused with its line in the user's source (`equations`).
+
+Public are `register` and `register_activation`, which teach it more, and what a rule is given and
+returns: `Site`, `Scaled`, `Coefficient`.
 """
 
 from synflow_jax.homogeneous.activations import register_activation as register_activation
 from synflow_jax.homogeneous.equations import NonHomogeneousError as NonHomogeneousError
+from synflow_jax.homogeneous.equations import Site as Site
 from synflow_jax.homogeneous.interpreter import linear_outputs as linear_outputs
 from synflow_jax.homogeneous.registered import registrations as registrations
 from synflow_jax.homogeneous.rules import register as register

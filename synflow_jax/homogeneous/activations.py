@@ -12,6 +12,7 @@ from synflow_jax.homogeneous.equations import Site
 from synflow_jax.homogeneous.registered import note
 from synflow_jax.homogeneous.scaled import Scaled
 from synflow_jax.homogeneous.values import Value
+from synflow_jax.source_lines import frames
 
 
 def _code(fn: Callable[..., Any]) -> CodeType:
@@ -21,8 +22,9 @@ def _code(fn: Callable[..., Any]) -> CodeType:
     return code
 
 
-# The code of functions whose every step stands for the positive part: some are inlined where they
-# are called and leave no name. By identity, since code on one line can be equal.
+# The code of functions whose every step stands for the positive part. Names don't tell: some of
+# these functions are inlined where they are called. The keys are identities, since the codes of two
+# lambdas on one line can be equal.
 _ACTIVATIONS = {
     id(code): code
     for code in map(
@@ -42,12 +44,12 @@ _ACTIVATIONS = {
         ),
     )
 }
-# What is made of activations and isn't one.
+# Functions that are made of activations and aren't activations themselves.
 _OTHERS = {id(code): code for code in [_code(jax.nn.hard_sigmoid)]}
 
 
 def _in_any(functions: dict[int, CodeType], site: Site) -> bool:
-    return any(id(frame.code) in functions for frame in site.frames())
+    return any(id(frame.code) in functions for frame in frames(site))
 
 
 def _in_other(site: Site | None) -> bool:
@@ -62,16 +64,17 @@ def in_activation(site: Site) -> bool:
 def register_activation(fn: Callable[..., Any]) -> None:
     """Says that ``fn(x)`` stands for the positive part of x: the identity in the linear network.
 
-    All that ``fn`` does itself must serve the activation of one array, as in ``jax.nn.gelu``.
-    It's known by its code, so every function that the same ``def`` or ``lambda`` made is named.
-    For what was compiled before see `register`.
+    ``fn`` may do nothing else than compute the activation of one array, as ``jax.nn.gelu`` does.
+    It's known by its code, so every function that one ``def`` or ``lambda`` made is registered with
+    it. `prune`, `sweep` and `tickets` compile anew after it; what you put under ``jax.jit``
+    yourself and called before stays as it was.
 
     Args:
         fn: a Python function, or one under ``jax.jit``.
 
     Raises:
-        TypeError: not a Python function, or an operation of JAX's own, such as ``jnp.tanh``, that
-            other functions are made of.
+        TypeError: ``fn`` isn't a Python function, or it's an operation of JAX's own that other
+            functions are made of, such as ``jnp.tanh``.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -95,6 +98,7 @@ def register_activation(fn: Callable[..., Any]) -> None:
 
 
 def activated(site: Site, flow: Scaled, *others: Scaled) -> list[Value]:
+    """The results of a step of an activation: the flow itself."""
     if others:
         raise site.refuse("an activation of more than one value that depends on the input")
     for var in site.equation.outvars:

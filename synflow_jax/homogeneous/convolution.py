@@ -2,8 +2,8 @@
 
 XLA's CPU backend is slow at convolutions of one image, and at their gradients within a compiled
 loop a hundred times slower still. A product of all windows of the image, as rows of a matrix, and
-the kernel needs no more than the time to read the kernel where maps are small. Of windows that are
-equal, one is taken, everywhere.
+the kernel needs no more than the time to read the kernel where maps are small. Of equal windows one
+is computed, on all devices.
 """
 
 import math
@@ -32,12 +32,12 @@ def convolve(
     Args:
         plain: the operation itself.
         params: its parameters.
-        images: held in ``origins``.
-        kernel: whole.
-        origins: of the images.
+        images: in the operation's layout, of equal slices only those that ``origins`` says.
+        kernel: in the operation's layout.
+        origins: of the images' slices.
 
     Returns:
-        The result and its origins.
+        The result, of equal slices one, and the origins of its slices.
     """
     if params["feature_group_count"] > 1 or params["batch_group_count"] > 1:
         return plain(whole(images, origins), kernel), ()
@@ -96,7 +96,11 @@ def _by_product(
 
 
 def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
-    """What the kernel lies on at each position: ``(batch, *positions, its extent * features)``."""
+    """What the kernel lies on at each of its positions.
+
+    Returns:
+        An array of shape ``(batch, *positions, taps * features)``.
+    """
     batch, *shape, features = images.shape
     positions = [len(each) for each in sources]
     pixels = _crossed(sources, shape)
@@ -142,7 +146,7 @@ def _no_repeat(numbers: np.ndarray) -> bool:
 
 
 def _crossed(sources: Sequence[np.ndarray], shape: Sequence[int]) -> np.ndarray:
-    """Which pixel each tap of the kernel lies on at each position, or, outside, their number.
+    """Which pixel each tap of the kernel lies on at each position; their number where it's outside.
 
     Returns:
         int32 of shape ``(positions, taps)``.

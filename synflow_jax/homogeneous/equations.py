@@ -1,10 +1,6 @@
-"""Equations of a jaxpr: what they do to coefficients, and where they stand in the source."""
+"""Equations of a jaxpr: what they do to coefficients, and where they are in the source."""
 
 import functools
-import os
-import sys
-from pathlib import Path
-from types import CodeType
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +10,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from synflow_jax.homogeneous.signs import Sign, result_sign
 from synflow_jax.homogeneous.values import Coefficient, is_narrow, widened
+from synflow_jax.source_lines import source_line
 
 
 class NonHomogeneousError(ValueError):
@@ -22,20 +19,13 @@ class NonHomogeneousError(ValueError):
     __module__ = "synflow_jax"  # where users find it
 
 
-class Frame(NamedTuple):
-    """A call in progress when an equation was made: its code, and the line it was at."""
-
-    code: CodeType
-    line: int
-
-
 class Site(NamedTuple):
     """Where a rule is applied.
 
     Attributes:
-        equation: the operation, its ``params`` and where it stands in the user's source.
-        biases: whether what is added to the flow takes part.
-        outer: the site of the call that the equation stands in.
+        equation: the operation, with its ``params`` and its line in the user's source.
+        biases: whether what is added to the flow takes part, a bool.
+        outer: the site of the call whose function the equation is in; None at the top.
     """
 
     equation: JaxprEqn
@@ -43,72 +33,30 @@ class Site(NamedTuple):
     outer: "Site | None"
 
     def bind(self, *args: Any) -> Any:
-        """The operation itself, on arrays."""
+        """What the operation itself returns, given arrays."""
         return bind(self.equation, *args)
 
     def refuse(self, why: str) -> NonHomogeneousError:
         """The error that says where and why, and what to do."""
         return NonHomogeneousError(
-            f"'{self.equation.primitive.name}' at {self.source_line()}: {why}. "
+            f"'{self.equation.primitive.name}' at {source_line(self)}: {why}. "
             "SynFlow needs a network that is linear once weights and activations are nonnegative; "
             "pass the apply_fn of such a network, or say what the operation does there with "
             "sf.homogeneous.register (or sf.homogeneous.register_activation for a function that "
             "stands for the positive part)"
         )
 
-    def frames(self) -> list[Frame]:
-        """The calls that made the equation, the innermost first.
-
-        A jitted function is traced once, so inside one only the frames up to its own count: what
-        it was first called from isn't what calls it now. Empty if it isn't among them.
-        """
-        traceback, caller, found = self.equation.source_info.traceback, self._jitted(), []
-        if not traceback:
-            return []
-        for code, frame in zip(traceback.raw_frames()[0], traceback.frames, strict=True):
-            found.append(Frame(code, frame.line_num))
-            if caller and caller.endswith(f" at {code.co_filename}:{code.co_firstlineno}"):
-                return found
-        return [] if caller else found
-
-    def _jitted(self) -> str | None:
-        """Name, file and line of the jitted function that the equation stands in."""
-        if self.outer is None:
-            return None
-        params = self.outer.equation.params
-        if "name" not in params:
-            return self.outer._jitted()
-        return params["jaxpr"].jaxpr.debug_info.func_src_info
-
-    def source_line(self) -> str:
-        """The user's file, line and function: the innermost that belongs to no library here.
-
-        If there is none, as in a ready-made model, the innermost outside of JAX.
-        """
-        return (
-            self._frame_outside("jax", "flax", "synflow_jax") or self._frame_outside("jax") or "?"
-        )
-
-    def _frame_outside(self, *libraries: str) -> str | None:
-        loaded = [sys.modules.get(name) for name in libraries]
-        files = [module.__file__ for module in loaded if module]
-        folders = tuple(f"{Path(file).parent}{os.sep}" for file in files if file)
-        for code, line in self.frames():
-            if not code.co_filename.startswith(folders):
-                return f"{code.co_filename}:{line} ({code.co_name})"
-        return self.outer and self.outer._frame_outside(*libraries)
-
 
 def bind(equation: JaxprEqn, *args: Any) -> Any:
-    """An equation's operation applied to arrays; what it does in float16 is done in float32."""
-    params = equation.primitive.get_bind_params(wide_params(equation))
+    """What an equation's operation returns, given arrays; float16 is computed in float32."""
+    params = equation.primitive.get_bind_params(widened_params(equation))
     if _has_inner_jaxpr(equation.params):
         args = _as_declared(equation, args)
     with equation.ctx.manager:
         return jax.tree.map(widened, equation.primitive.bind(*args, **params))
 
 
-def wide_params(equation: JaxprEqn) -> dict[str, Any]:
+def widened_params(equation: JaxprEqn) -> dict[str, Any]:
     """An equation's parameters, with float32 for narrower types."""
     return {
         name: np.dtype(np.float32) if isinstance(value, np.dtype) and is_narrow(value) else value
@@ -134,7 +82,7 @@ def _as_declared(equation: JaxprEqn, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def constant(equation: JaxprEqn, operands: list[Coefficient]) -> list[Coefficient]:
-    """An operation on coefficients alone: done as it is."""
+    """The results of an operation on coefficients alone, which is done as it is."""
     results = _listed(equation, bind(equation, *(operand.value for operand in operands)))
     known = _known(equation, operands)
     if equation.primitive.name in ONE_TO_ONE:
@@ -149,7 +97,7 @@ def constant(equation: JaxprEqn, operands: list[Coefficient]) -> list[Coefficien
     return [_described(equation, operands, r, number(i)) for i, r in enumerate(results)]
 
 
-# Operations that hand on each of their operands by itself.
+# Operations that return each of their operands.
 ONE_TO_ONE = frozenset("device_put optimization_barrier pcast pvary".split())
 
 
@@ -181,7 +129,7 @@ def _described(
     """A result, with what is known of it."""
     trained = any(operand.trained for operand in operands)
     floats = [operand for operand in operands if _is_float(operand.value)]
-    # Integers and truth values that depend on the params decide by value.
+    # Where integers or booleans depend on the params, values decide: a gradient wouldn't tell.
     decides = any(o.trained and not _is_float(o.value) for o in operands) or not _is_float(result)
     if trained and decides:
         return Coefficient(result, trained=True, sign=Sign.MIXED)

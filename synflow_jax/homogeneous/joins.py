@@ -13,9 +13,11 @@ from synflow_jax.homogeneous.operands import absolute, flow_of, index_of
 from synflow_jax.homogeneous.scaled import Scaled, aligned, at_exponent, grown
 from synflow_jax.homogeneous.values import Coefficient, Value
 
-# A negative constant from which on it can only be meant to hide what it is added to: the smallest
-# that is in use for that.
+# A number this low or lower that is added can only be meant to hide elements; of those in use for
+# that it's the highest.
 _HIDES = -1e4
+# Powers of two by which a sum over devices may grow, of which there are taken to be 2**16 at most.
+_DEVICES = 16
 
 
 def added(site: Site, value: Value) -> Scaled | jax.Array:
@@ -45,7 +47,7 @@ def adds(site: Site, left: Value, right: Value) -> Scaled:
 
 
 def subtracts(site: Site, left: Value, right: Value) -> Scaled:
-    """A difference from a coefficient, such as a running mean, which is added in absolute value."""
+    """A coefficient, such as a running mean, subtracted: it's added in absolute value."""
     if isinstance(right, Scaled):
         raise site.refuse("it subtracts a value that depends on the input")
     if right.holds(lambda x: np.any(x == 0) & np.any(x >= -_HIDES)):
@@ -74,7 +76,7 @@ def joins(site: Site, *values: Value) -> Scaled:
 
 
 def takes_larger(site: Site, left: Value, right: Value) -> Scaled:
-    """The larger of two flows, or the positive part: at most 0 against the flow is the flow."""
+    """The larger of two flows, or of the flow and a number of 0 or less, which is the flow."""
     if isinstance(left, Scaled) and isinstance(right, Scaled):
         return _joined(site, [left, right])
     bound = right if isinstance(left, Scaled) else left
@@ -115,12 +117,12 @@ def scatters(site: Site, operand: Value, where: Value, update: Value) -> Scaled:
 
 
 def all_reduces(site: Site, *operands: Value) -> Any:
-    """A sum over devices, brought to one exponent first."""
+    """A sum over devices, which are brought to one exponent first."""
     flows = [flow_of(site, operand) for operand in operands]
     shifted = []
     for flow in flows:
         shifted += at_exponent(lax.pmax(flow.exponent, site.equation.params["axes"]), flow)
     sums = site.bind(*(flow.mantissa for flow in shifted))
     if not site.equation.primitive.multiple_results:
-        return grown(replace(shifted[0], mantissa=sums), 16)
-    return [grown(replace(f, mantissa=m), 16) for f, m in zip(shifted, sums, strict=True)]
+        return grown(replace(shifted[0], mantissa=sums), _DEVICES)
+    return [grown(replace(f, mantissa=m), _DEVICES) for f, m in zip(shifted, sums, strict=True)]

@@ -1,4 +1,4 @@
-"""Scans of the linear network: what a loop carries along has one form in every round."""
+"""Scans of the linear network: what a loop carries along has one form in every step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from jax import lax
 from synflow_jax.homogeneous.equations import Site
 from synflow_jax.homogeneous.operands import all_unfolded, flow_of
 from synflow_jax.homogeneous.scaled import Scaled, normalized, with_one_exponent
-from synflow_jax.homogeneous.signs import joined
+from synflow_jax.homogeneous.signs import common_sign
 from synflow_jax.homogeneous.values import Coefficient, Value, with_array
 
 
@@ -46,10 +46,10 @@ def scanned(
 
 
 def _like(site: Site, pattern: Value, value: Value) -> Value:
-    """``value``, settled, with no more known of it than of a pattern: a loop goes through both."""
+    """``value``, settled, with no more known of it than of both: one body of a loop takes both."""
     if isinstance(pattern, Scaled) or isinstance(value, Scaled):
         return _settled(flow_of(site, value))
-    sign, trained = joined([pattern.sign, value.sign]), pattern.trained or value.trained
+    sign, trained = common_sign([pattern.sign, value.sign]), pattern.trained or value.trained
     return replace(_settled(value), trained=trained, sign=sign)
 
 
@@ -67,14 +67,14 @@ def _scan_sizes(params: dict[str, Any]) -> tuple[int, int]:
 
 
 def _settled(value: Value) -> Value:
-    """``value`` in the form that it has after any round of a loop."""
+    """``value`` in the form that it has after any step of a loop."""
     if isinstance(value, Scaled):
         return normalized(value)
     return replace(value, value=jnp.asarray(value.value), known=None)
 
 
 def _common_exponent(value: Value) -> Value:
-    """Values stacked by a scan, each with its exponent, as one value."""
+    """What a scan stacked, each step's with its own exponent, as one value."""
     if isinstance(value, Coefficient):
         return value
     return with_one_exponent(value)

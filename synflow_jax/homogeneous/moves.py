@@ -18,7 +18,7 @@ from synflow_jax.homogeneous.windows import Window, moved
 
 
 def passes(site: Site, *values: Value) -> Any:
-    """What moves or picks elements of one operand: the mantissa goes through."""
+    """What moves or picks elements of one operand: it's done to the mantissa."""
     operand, *rest = values
     indices = [index_of(site, value) for value in rest if isinstance(value, Coefficient)]
     if not isinstance(operand, Scaled) or len(indices) < len(rest):
@@ -30,7 +30,7 @@ def passes(site: Site, *values: Value) -> Any:
 
 
 def passes_each(site: Site, *values: Value) -> Any:
-    """What hands on each of its operands by itself."""
+    """What returns each of its operands."""
     arrays = [value.mantissa if isinstance(value, Scaled) else value.value for value in values]
     results = site.bind(*arrays)
     if not site.equation.primitive.multiple_results:
@@ -39,7 +39,7 @@ def passes_each(site: Site, *values: Value) -> Any:
 
 
 def gathers(site: Site, operand: Scaled, indices: Value) -> Any:
-    """Elements of one operand; where an index is outside, NaN, or 0 if that's asked for."""
+    """Elements picked from one operand; an index outside of it may give 0, but not NaN."""
     if not isinstance(operand, Scaled):
         raise site.refuse("where it reads depends on the input")
     params = site.equation.params
@@ -72,7 +72,7 @@ def converts(site: Site, operand: Scaled) -> Scaled:
 
 
 def pools(site: Site, operand: Scaled) -> Scaled:
-    """Sums or largest elements of a moving window; what lies outside counts as nothing."""
+    """Sums, largest or smallest elements of a moving window; what is outside is left out."""
     name = site.equation.primitive.name
     names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
     params = [site.equation.params[each] for each in names]
@@ -125,13 +125,13 @@ def unchanged(site: Site, operand: Scaled) -> Scaled:
 
 
 def shows(site: Site, *values: Value) -> list[Value]:
-    """What prints or otherwise looks at the flow: the linear network's isn't the network's."""
+    """What prints the flow or looks at it: left out, since the network's own numbers are others."""
     del site, values
     return []
 
 
 def pads(site: Site, operand: Value, padding: Value) -> Scaled:
-    """Padding with 0, or with -inf before a maximum, which are the same for nonnegative values."""
+    """Padding with 0, or with -inf before a maximum, as good as 0 for nonnegative values."""
     nothing = isinstance(padding, Coefficient) and padding.holds(
         lambda v: (v == 0) | (v == -np.inf)
     )

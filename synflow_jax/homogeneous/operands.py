@@ -20,17 +20,17 @@ Rule = Callable[..., Any]
 
 
 def all_unfolded(values: Sequence[Value]) -> list[Value]:
-    """The values with all their slices."""
+    """The values with all their slices, equal ones too."""
     return [unfolded(value) if isinstance(value, Scaled) else value for value in values]
 
 
 def unfolding(rule: Rule) -> Rule:
-    """``rule`` on operands with all their slices."""
+    """``rule`` on operands with all their slices, equal ones too."""
     return lambda site, *values: rule(site, *all_unfolded(values))
 
 
 def alike(rule: Rule) -> Rule:
-    """``rule``, which works element by element, on operands that hold the same slices."""
+    """``rule``, which works element by element, on operands that hold slices alike."""
     return lambda site, *values: rule(site, *_with_common_origins(values))
 
 
@@ -68,6 +68,7 @@ def absolute(site: Site, coefficient: Coefficient) -> jax.Array | np.ndarray:
 
 
 def index_of(site: Site, value: Value) -> Any:
+    """``value`` as the index where an operation reads or writes, an integer array."""
     if isinstance(value, Scaled):
         raise site.refuse("the place it reads or writes depends on the input")
     if value.trained:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from synflow_jax.homogeneous.convolution import convolve
-from synflow_jax.homogeneous.equations import Site, wide_params
+from synflow_jax.homogeneous.equations import Site, widened_params
 from synflow_jax.homogeneous.operands import absolute, all_unfolded, flow_of
 from synflow_jax.homogeneous.scaled import Scaled, coefficient_growth, grown, normalized, scaled
 from synflow_jax.homogeneous.values import Coefficient, Value
@@ -70,6 +70,6 @@ def convolves(site: Site, left: Value, right: Value) -> Scaled:
         return accumulates(site, *all_unfolded([left, right]))
     kernel = jnp.asarray(absolute(site, right))
     mantissa, origins = convolve(
-        site.bind, wide_params(site.equation), left.mantissa, kernel, left.origins
+        site.bind, widened_params(site.equation), left.mantissa, kernel, left.origins
     )
     return normalized(replace(left, mantissa=mantissa, origins=origins))

@@ -2,7 +2,11 @@
 
 On an input of ones a linear network's maps are equal at all positions far from the border, so what
 is computed at one of them holds for all, and so does its gradient. Along each axis only distinct
-slices are held, with a note for each slice of the whole array which of them it is.
+slices are held, with the number of the one that each slice of the whole array equals, its origins:
+
+    whole      2  3  3  3  3  2
+    held       2  3
+    origins    0  1  1  1  1  0
 """
 
 from collections.abc import Sequence
@@ -13,11 +17,17 @@ import numpy as np
 from jax import lax
 
 Origins = tuple[tuple[int, ...] | None, ...]
-"""For each axis which held slice each slice is, or ``None`` where all are held. ``()``: all are."""
+"""For each axis the number of the held slice that each slice equals, or ``None`` where all slices
+are held; ``()`` where they are on all axes."""
 
 
 def distinct(slices: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
-    """Where the distinct slices of the first axis stand first, and which of them each one is."""
+    """What is held of slices along the first axis.
+
+    Returns:
+        Where each distinct slice comes first, integers; and the origins along this axis, None if
+        all slices differ.
+    """
     seen: dict[bytes, int] = {}
     origins = tuple(seen.setdefault(each.tobytes(), len(seen)) for each in slices)
     if len(seen) == len(slices):
@@ -30,7 +40,7 @@ def _firsts(origins: tuple[int, ...]) -> np.ndarray:
 
 
 def held_once(x: np.ndarray) -> tuple[np.ndarray, Origins]:
-    """An array's distinct slices along each axis."""
+    """An array's distinct slices along each axis, and the origins of all."""
     origins = []
     for axis in range(x.ndim):
         first, origin = distinct(np.moveaxis(x, axis, 0))
@@ -40,7 +50,7 @@ def held_once(x: np.ndarray) -> tuple[np.ndarray, Origins]:
 
 
 def whole(x: jax.Array, origins: Origins, axes: Sequence[int] | None = None) -> jax.Array:
-    """The array with every slice, along ``axes`` or all."""
+    """The whole array of a held one: every slice along ``axes``, or along all axes."""
     for axis, origin in enumerate(origins):
         if origin is not None and (axes is None or axis in axes):
             x = picked(x, axis, np.array(origin))
@@ -48,7 +58,7 @@ def whole(x: jax.Array, origins: Origins, axes: Sequence[int] | None = None) -> 
 
 
 def common(a: Origins, b: Origins) -> Origins:
-    """The fewest slices in which arrays of both origins can be held."""
+    """The origins with the fewest slices in which arrays of both origins can be held."""
     return tuple(
         None if p is None or q is None else distinct(np.stack([p, q], axis=1))[1]
         for p, q in zip(a, b, strict=True)
@@ -56,7 +66,7 @@ def common(a: Origins, b: Origins) -> Origins:
 
 
 def finer(x: jax.Array, origins: Origins, wanted: Origins) -> jax.Array:
-    """An array held in ``origins``, in ``wanted`` that tell apart at least as much."""
+    """An array that is held in ``origins``, held in ``wanted``, which have its slices and more."""
     for axis, (origin, new) in enumerate(zip(origins, wanted, strict=True)):
         if origin is not None and origin != new:
             slices = np.arange(len(origin)) if new is None else _firsts(new)
@@ -81,12 +91,16 @@ def picked(x: jax.Array, axis: int, index: np.ndarray) -> jax.Array:
 
 
 def added_up(index: np.ndarray, size: int, x: jax.Array) -> jax.Array:
-    """Sums of the slices of ``x`` that have the same number: ``size`` of them.
+    """Sums of those slices of ``x`` that have one number, for each number below ``size``.
 
     Args:
-        index: numbers below ``size``, or -1 for what is left out; of the shape of the first axes.
+        index: the number of each slice, integers below ``size``, -1 for what is left out; their
+            shape is that of the first axes of ``x``.
         size: how many sums.
         x: an array.
+
+    Returns:
+        An array of shape ``(size, *x.shape[index.ndim:])``.
     """
     ones = jnp.asarray(np.arange(size) == index.reshape(-1, 1), x.dtype)
     rows = x.reshape(index.size, -1)

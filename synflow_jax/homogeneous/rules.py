@@ -72,14 +72,32 @@ RULES: dict[str, Rule] = {
 def register(primitive: Primitive, rule: Rule) -> None:
     """Says what an operation does in the linear network, for all later calls.
 
-    `sf.prune`, `sf.sweep` and `sf.tickets` compile anew after it; what you put under ``jax.jit``
-    yourself and called before stays as it was.
+    There its operands are nonnegative, and parts of the flow are held as
+    ``mantissa * 2 ** exponent``. `prune`, `sweep` and `tickets` compile anew after it; what you put
+    under ``jax.jit`` yourself and called before stays as it was.
 
     Args:
         primitive: a JAX primitive, such as ``jax.extend.core.primitives.square_p``.
-        rule: ``rule(site, *values)`` with a `Site` and, for each operand, a ``Scaled`` (part of
-            the flow) or a ``Coefficient``; returns a ``Scaled``, or a list for several results.
-            It's called only if an operand is part of the flow.
+        rule: ``rule(site, *values)`` with a `Site` and, for each operand, a `Scaled` (part of
+            the flow) or a `Coefficient`. It returns a `Scaled`, or a list if the operation has
+            several results, and raises ``site.refuse(why)`` for what it can't do. It's called only
+            if an operand is part of the flow.
+
+    Raises:
+        TypeError: ``primitive`` isn't a JAX primitive, or ``rule`` isn't a function.
+
+    For example an operation of your own that doubles its operand:
+
+    >>> from dataclasses import replace
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> from jax.extend.core import Primitive
+    >>> double_p = Primitive("double")
+    >>> _ = double_p.def_abstract_eval(lambda x: x)
+    >>> sf.homogeneous.register(double_p, lambda site, x: replace(x, exponent=x.exponent + 1))
+    >>> weight = jnp.array([[3.0, -1.0]])
+    >>> sf.flow(lambda w, x: double_p.bind(x @ w), weight, jnp.ones((1, 1))).log2  # 2 * (3 + 1)
+    Array(3., dtype=float32)
     """
     if not isinstance(primitive, Primitive):
         raise TypeError(

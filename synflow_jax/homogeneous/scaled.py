@@ -23,7 +23,8 @@ class Scaled:
 
     Attributes:
         mantissa: floating-point, of any shape.
-        exponent: int32 scalar, one for the whole array; a constant to the gradient.
+        exponent: int32 scalar, one for the whole array; a constant to the gradient. (What a scan
+            stacks has one for each slice of the leading axis, until `with_one_exponent`.)
         growth: by how many powers of two the mantissa may have grown since it was last
             normalized. Known when tracing.
         origins: which slices the mantissa holds. Known when tracing.
@@ -36,7 +37,7 @@ class Scaled:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the whole array."""
+        """The shape of the whole array, with all its slices."""
         held = self.mantissa.shape
         origins = self.origins or (None,) * len(held)
         return tuple(len(o) if o else n for n, o in zip(held, origins, strict=True))
@@ -57,6 +58,7 @@ def coefficient_growth(dtype: jnp.dtype) -> int:
 
 
 def _most_growth(dtype: jnp.dtype) -> int:
+    """By how many powers of two a mantissa may grow before it's normalized: 80 in float32."""
     return 2 * coefficient_growth(dtype)
 
 
@@ -70,7 +72,7 @@ def scaled(x: jax.Array | np.ndarray) -> Scaled:
 
 
 def normalized(x: Scaled) -> Scaled:
-    """The same value with a mantissa whose largest element is in [1, 2); 0 stays."""
+    """The same value with a mantissa whose largest element is in [1, 2); an array of 0 stays 0."""
     top = _top(x.mantissa)
     mantissa = _times_power(x.mantissa, -top)
     exponent = jnp.maximum(x.exponent + top, _ZERO_EXPONENT)
@@ -78,7 +80,7 @@ def normalized(x: Scaled) -> Scaled:
 
 
 def unfolded(x: Scaled) -> Scaled:
-    """``x`` with all slices of its mantissa."""
+    """``x`` with all slices in its mantissa, equal ones too."""
     return replace(x, mantissa=whole(x.mantissa, x.origins), origins=())
 
 
@@ -107,7 +109,7 @@ def at_exponent(exponent: jax.Array, *values: Scaled | jax.Array) -> list[Scaled
     return [
         shifted(value)
         if isinstance(value, Scaled)
-        # What would need more is 0, and its gradient would overflow.
+        # A coefficient that needs a larger power of two is 0, and its gradient would overflow.
         else Scaled(_times_power(value, -exponent, most=_most_growth(value.dtype)), exponent)
         for value in values
     ]
@@ -123,7 +125,7 @@ def sum_of_all(values: Sequence[Scaled]) -> Scaled:
 
 
 def with_one_exponent(x: Scaled) -> Scaled:
-    """One exponent, the largest, for slices of the leading axis that each have their own."""
+    """``x`` with one exponent, the largest, where each slice of the leading axis has its own."""
     largest = jnp.max(x.exponent, initial=jnp.iinfo(jnp.int32).min)
     each = x.exponent.reshape(-1, *[1] * (x.mantissa.ndim - 1))
     return Scaled(_times_power(x.mantissa, each - largest), largest, x.growth)

@@ -2,8 +2,8 @@
 
 A coefficient that depends on the params has scores that can't be negative if each of its elements
 is plus or minus a sum of products of params and nonnegative constants: in absolute value it then
-rises with every param. The sign of a product of several factors needn't be known for that, that of
-the terms of a sum must be, and must be the same.
+rises with every param. For that the signs of a product's factors needn't be known, but all terms of
+a sum must have one sign, and it must be known.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +20,15 @@ class Sign(Enum):
     MIXED = "another function of the params, whose scores could be negative"
 
 
-def joined(signs: Sequence[Sign]) -> Sign:
-    """Of elements taken from several coefficients."""
+def common_sign(signs: Sequence[Sign]) -> Sign:
+    """The sign of elements taken from several coefficients."""
     if Sign.MIXED in signs:
         return Sign.MIXED
     return signs[0] if len(set(signs)) == 1 else Sign.EITHER
 
 
 def negated(sign: Sign) -> Sign:
-    """Of a coefficient times -1."""
+    """The sign of a coefficient times -1."""
     swapped = {Sign.NONNEGATIVE: Sign.NONPOSITIVE, Sign.NONPOSITIVE: Sign.NONNEGATIVE}
     return swapped.get(sign, sign)
 
@@ -68,29 +68,29 @@ def _product(signs: Sequence[Sign]) -> Sign:
 
 
 def _difference(signs: Sequence[Sign]) -> Sign:
-    return joined([signs[0], negated(signs[1])])
+    return common_sign([signs[0], negated(signs[1])])
 
 
 def _largest(signs: Sequence[Sign]) -> Sign:
-    return Sign.NONNEGATIVE if Sign.NONNEGATIVE in signs else joined(signs)
+    return Sign.NONNEGATIVE if Sign.NONNEGATIVE in signs else common_sign(signs)
 
 
 def _smallest(signs: Sequence[Sign]) -> Sign:
-    return Sign.NONPOSITIVE if Sign.NONPOSITIVE in signs else joined(signs)
+    return Sign.NONPOSITIVE if Sign.NONPOSITIVE in signs else common_sign(signs)
 
 
 _SignRule = Callable[[Sequence[Sign]], Sign]
 
-# Those for which the elements that meet must have one sign.
+# Operations that add or compare elements, which therefore must have one sign.
 _ONE_SIGN: dict[str, _SignRule] = {
-    **dict.fromkeys("add add_any cumsum psum psum_invariant reduce_sum".split(), joined),
-    **dict.fromkeys("reduce_window_sum scatter-add".split(), joined),
+    **dict.fromkeys("add add_any cumsum psum psum_invariant reduce_sum".split(), common_sign),
+    **dict.fromkeys("reduce_window_sum scatter-add".split(), common_sign),
     **dict.fromkeys("cummax max reduce_max reduce_window_max".split(), _largest),
     **dict.fromkeys("cummin min reduce_min reduce_window_min".split(), _smallest),
     **dict.fromkeys("conv_general_dilated dot_general".split(), _product),
     "sub": _difference,
 }
-# Those that work on each element by itself, or move it.
+# Operations that work on each element by itself, or move it.
 _EACH_ELEMENT: dict[str, _SignRule] = {
     **dict.fromkeys(
         (
@@ -98,7 +98,7 @@ _EACH_ELEMENT: dict[str, _SignRule] = {
             "dynamic_update_slice expand_dims gather name pad reduce_precision reshape rev scatter "
             "select_n sharding_constraint slice split squeeze stack tile transpose"
         ).split(),
-        joined,
+        common_sign,
     ),
     **dict.fromkeys("abs square".split(), lambda _: Sign.NONNEGATIVE),
     "mul": _product,

@@ -21,10 +21,11 @@ class Coefficient:
     """A value that doesn't depend on the network's input.
 
     Attributes:
-        value: an array of any type.
-        trained: whether it depends on the params.
+        value: an array of any shape and dtype.
+        trained: whether it depends on the params, a bool.
         sign: what is known of its elements' signs without its numbers.
-        known: gives its numbers, if they are known when tracing.
+        known: a function without arguments that returns its numbers; None unless they are known
+            when tracing.
     """
 
     value: Any
@@ -33,11 +34,11 @@ class Coefficient:
     known: Callable[[], Any] | None = field(default=None, metadata={"static": True})
 
     def holds(self, condition: Callable[[np.ndarray], Any]) -> bool:
-        """Whether something is known of all its numbers."""
+        """Whether its numbers are known and meet a condition, all of them."""
         return self.known is not None and bool(np.all(condition(np.asarray(self.known()))))
 
     def known_sign(self) -> Sign:
-        """Its sign, with its numbers where they are known."""
+        """Its sign, found from its numbers if only these tell."""
         if self.sign is Sign.EITHER and self.holds(lambda x: x >= 0):
             return Sign.NONNEGATIVE
         if self.sign is Sign.EITHER and self.holds(lambda x: x <= 0):
@@ -68,7 +69,7 @@ def literal(value: Literal) -> Coefficient:
 
 
 def with_array(value: Value, array: jax.Array) -> Value:
-    """``value`` with other numbers, of which as much is known but the numbers themselves."""
+    """``value`` with another array; what is known of it stays, but for the numbers."""
     if isinstance(value, Scaled):
         return replace(value, mantissa=array)
     return replace(value, value=array, known=None)

@@ -1,4 +1,4 @@
-"""Which slices of an axis a moving window lies on, the same for convolutions and pooling."""
+"""Which slices of an axis a moving window lies on, for convolutions and pooling alike."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,11 +12,11 @@ class Window(NamedTuple):
     """A window along one axis.
 
     Attributes:
-        taps: how many slices it lies on.
-        stride: from one position of the window to the next.
-        padding: slices of nothing before and behind.
-        spread: distance of the axis's slices, 2 for one of nothing between any two.
-        dilation: distance of the window's taps.
+        taps: how many slices the window lies on, an int.
+        stride: the step from one position of the window to the next, an int.
+        padding: how many empty slices come before and behind the axis.
+        spread: distance of the axis's slices, an int: 2 where an empty one is between any two.
+        dilation: distance of the window's taps, an int.
     """
 
     taps: int
@@ -26,7 +26,11 @@ class Window(NamedTuple):
     dilation: int
 
     def sources(self, size: int) -> np.ndarray:
-        """The slice that each tap lies on at each position, -1 for none: ``(positions, taps)``."""
+        """The slice that each tap lies on at each position, -1 for an empty one.
+
+        Returns:
+            Integers of shape ``(positions, taps)``.
+        """
         low, high = self.padding
         room = (size - 1) * self.spread + 1 + low + high - (self.taps - 1) * self.dilation
         at = np.arange(0, room, self.stride)[:, None] + np.arange(self.taps) * self.dilation - low
@@ -37,12 +41,16 @@ class Window(NamedTuple):
 def moved(
     windows: Sequence[Window], shape: Sequence[int], origins: Origins
 ) -> tuple[list[np.ndarray], Origins]:
-    """Sources at all positions that differ, and which of them each position is, along each axis.
+    """What windows lie on at all positions that differ, along each axis.
 
     Args:
         windows: one for each axis.
         shape: of the array, as it's held.
-        origins: of its slices; the sources are numbers of held slices.
+        origins: of the array's slices.
+
+    Returns:
+        The numbers of the held slices that each tap lies on, -1 for an empty one, an array of shape
+        ``(different positions, taps)`` for each axis; and the origins of the positions.
     """
     found = []
     for window, size, origin in zip(windows, shape, origins or (None,) * len(shape), strict=True):

@@ -16,8 +16,12 @@ from synflow_jax.models.vgg import VGG, VGGPlan
 
 
 def names() -> tuple[str, ...]:
-    """The names that `create` knows.
+    """The names of the networks that `create` makes.
 
+    Returns:
+        All of them, each a family and a network, such as ``"lottery/vgg16-bn"``.
+
+    >>> from synflow_jax.models import names
     >>> [name for name in names() if name.startswith("default/")]
     ['default/fc', 'default/conv']
     """
@@ -33,10 +37,10 @@ def create(
     activation: Activation = jax.nn.relu,
     dense_classifier: bool = False,
 ) -> VGG | ResNet:
-    """A network of Tanaka et al. 2020, untrained and in training mode.
+    """A network of Tanaka et al. 2020, arXiv:2006.05467, untrained and in training mode.
 
-    It maps images ``(N, height, width, channels)`` to logits ``(N, num_classes)``; kernels are
-    HWIO. The families and how their layers start, BatchNorm always at scale 1 and bias 0:
+    It maps images ``(N, height, width, channels)`` to logits ``(N, num_classes)``; parameters are
+    float32 and kernels HWIO. BatchNorm starts at scale 1 and bias 0, other layers by family:
 
     - ``default``: a network of dense layers, 5 hidden ones of 100, and one of 2 convolutions.
       Kernels and biases are uniform within +-1 / sqrt(fan_in).
@@ -44,17 +48,18 @@ def create(
     - ``tinyimagenet``: VGG with hidden layers of 1024, ResNet beginning with a 3x3 convolution.
     - ``imagenet``: VGG and ResNet as torchvision lays them out.
 
-    In the last two convolutions are Kaiming normal with fan-out, their biases 0; dense layers of
-    VGG normal with deviation 0.01, biases 0; those of ResNet as in ``default``.
+    In ``tinyimagenet`` and ``imagenet`` convolutions are Kaiming normal with fan-out, their biases
+    0; dense layers of VGG are normal with standard deviation 0.01, their biases 0; those of ResNet
+    are uniform within +-1 / sqrt(fan_in), biases too.
 
     ``-bn`` has BatchNorm after every convolution. ``wide-`` doubles all widths, that of the first
-    convolution too; with bottlenecks only the widths within them (Zagoruyko & Komodakis 2016).
-    The authors' ``tinyimagenet`` wide ResNet-18 and -34 ignored the width. These are twice as
-    wide: 44,838,272 and 85,241,216 prunable weights (theirs 11,261,632 and 21,362,368), and
-    44,857,672 and 85,275,464 parameters, for 200 classes.
+    convolution too; with bottlenecks only the widths within them (Zagoruyko & Komodakis 2016,
+    arXiv:1605.07146). The authors' ``tinyimagenet`` wide ResNet-18 and -34 ignored the width. These
+    are twice as wide: 44,838,272 and 85,241,216 prunable weights (theirs 11,261,632 and
+    21,362,368), and 44,857,672 and 85,275,464 parameters, for 200 classes.
 
     Args:
-        name: one of `names`, such as ``"lottery/vgg16-bn"``.
+        name: one of `names()`, such as ``"lottery/vgg16-bn"``.
         num_classes: how many logits.
         input_shape: height, width and channels of an image.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
@@ -63,11 +68,17 @@ def create(
             dimension isn't prunable by `synflow_jax.is_kernel`. Nothing else changes; the same
             ``rngs`` give the same network.
 
+    Returns:
+        A Flax NNX module; `synflow_jax.from_nnx` makes ``apply_fn`` and ``params`` of it.
+
     Raises:
         ValueError: the name is unknown, a size isn't positive, or the images are too small for
             the max-pools.
         TypeError: an argument is of another kind.
 
+    >>> import jax
+    >>> from flax import nnx
+    >>> from synflow_jax.models import create
     >>> model = create("default/fc", num_classes=10, input_shape=(8, 8, 1), rngs=nnx.Rngs(0))
     >>> model(jax.numpy.ones((2, 8, 8, 1))).shape
     (2, 10)

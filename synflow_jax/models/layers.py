@@ -13,7 +13,12 @@ Activation = Callable[[jax.Array], jax.Array]
 
 
 class Init(NamedTuple):
-    """How a layer starts: the kernel's initializer, and the bias's for a given fan-in."""
+    """How a layer is initialized.
+
+    Attributes:
+        kernel: the kernel's initializer.
+        bias: makes the bias's initializer for a given fan-in.
+    """
 
     kernel: Initializer
     bias: Callable[[int], Initializer]
@@ -34,10 +39,10 @@ def _uniform_bias(fan_in: int) -> Initializer:
 
 
 KAIMING_FAN_IN = Init(variance_scaling(2.0, "fan_in", "normal"), _zero_bias)
-"""Normal with variance 2 / fan_in (He et al. 2015, equation 10); biases 0."""
+"""Normal with variance 2 / fan_in (He et al. 2015, arXiv:1502.01852, equation 10); biases 0."""
 
 KAIMING_FAN_OUT = Init(variance_scaling(2.0, "fan_out", "normal"), _zero_bias)
-"""Normal with variance 2 / fan_out (He et al. 2015, equation 14); biases 0."""
+"""Normal with variance 2 / fan_out (He et al. 2015, arXiv:1502.01852, equation 14); biases 0."""
 
 SMALL_NORMAL = Init(normal(0.01), _zero_bias)
 """Normal with standard deviation 0.01; biases 0."""
@@ -62,10 +67,19 @@ class UnprunedLinear(nnx.Module):
         bias_init: Initializer,
         rngs: nnx.Rngs,
     ):
-        self.in_features, self.out_features = in_features, out_features
         kernel = kernel_init(rngs.params(), (in_features, out_features), jnp.float32)
         self.kernel = nnx.Param(kernel.reshape(-1))
         self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), jnp.float32))
+
+    @property
+    def in_features(self) -> int:
+        """How many features it reads."""
+        return self.kernel.size // self.out_features
+
+    @property
+    def out_features(self) -> int:
+        """How many features it puts out."""
+        return self.bias.size
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         return inputs @ self.kernel.reshape(self.in_features, self.out_features) + self.bias

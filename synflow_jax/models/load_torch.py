@@ -20,9 +20,9 @@ class Entry(NamedTuple):
     """Where one array of a ``state_dict`` goes.
 
     Attributes:
-        variable: the model's variable.
+        variable: the model's variable that takes it.
         shape: the array's shape in PyTorch's layout.
-        convert: to the variable's layout.
+        convert: a function of a NumPy array from PyTorch's to the variable's layout.
     """
 
     variable: nnx.Variable
@@ -31,12 +31,12 @@ class Entry(NamedTuple):
 
 
 def load_torch(model: VGG | ResNet, path: str | os.PathLike[str]) -> None:
-    """Set the model's parameters and running statistics to those of a torchvision checkpoint.
+    """Sets the model's parameters and running statistics to those of a torchvision checkpoint.
 
     Names are torchvision's (``features.0.weight``, ``layer1.0.conv1.weight``, ``fc.bias``).
     Convolutions OIHW become HWIO, matrices (out, in) become (in, out), and the matrix that reads a
-    flattened feature map is reordered from CHW to HWC. ``num_batches_tracked`` is passed over.
-    The model is changed in place, in its own dtypes, or not at all if anything doesn't fit.
+    flattened feature map is reordered from CHW to HWC. ``num_batches_tracked`` is ignored. The
+    model itself is changed and keeps its dtypes; if anything doesn't fit, nothing is changed.
 
     Args:
         model: from `create`, usually of the ``imagenet`` family.
@@ -44,14 +44,27 @@ def load_torch(model: VGG | ResNet, path: str | os.PathLike[str]) -> None:
             ``safetensors.torch.save_file(network.state_dict(), path)`` writes one.
 
     Raises:
-        ValueError: another kind of file, arrays missing or not known to the model, or a wrong
-            shape; all are named.
-        TypeError: not a network of the zoo.
-        ImportError: a ``.safetensors`` file without the package safetensors.
+        ValueError: it's another kind of file, or arrays are missing, not known to the model, or of
+            a wrong shape; all are named.
+        TypeError: ``model`` isn't a network of the zoo.
+        FileNotFoundError: there is no such file.
+        ImportError: it's a ``.safetensors`` file and the package safetensors isn't installed.
 
-    Example::
-
-        load_torch(model, "resnet50.safetensors")
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> import numpy as np
+    >>> from flax import nnx
+    >>> from synflow_jax.models import create, load_torch
+    >>> model = create("default/conv", num_classes=2, input_shape=(1, 1, 3), rngs=nnx.Rngs(0))
+    >>> convs = {"features.0": (32, 3, 3, 3), "features.2": (32, 32, 3, 3)}
+    >>> shapes = {**convs, "classifier.0": (2, 32)}
+    >>> state_dict = {f"{name}.weight": np.ones(shape) for name, shape in shapes.items()}
+    >>> state_dict |= {f"{name}.bias": np.zeros(shape[0]) for name, shape in shapes.items()}
+    >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+    ...     np.savez(file.name, **state_dict)
+    ...     load_torch(model, file.name)
+    >>> model(jnp.ones((1, 1, 1, 3)))  # 3 * 32 * 32
+    Array([[3072., 3072.]], dtype=float32)
     """
     if not isinstance(model, VGG | ResNet):
         raise TypeError(f"load_torch takes a model of the zoo, got {type(model).__name__}")
@@ -120,8 +133,8 @@ def vgg_layers(model: VGG) -> Iterator[tuple[str, Layer]]:
 def resnet_layers(model: ResNet) -> Iterator[tuple[str, Layer]]:
     """The layers under torchvision's names, in which a stage is a layer."""
     yield from (("conv1", model.conv), ("bn1", model.norm))
-    places = ((s, b) for s, depth in enumerate(model.depths, start=1) for b in range(depth))
-    for (stage, index), block in zip(places, model.blocks, strict=True):
+    numbers = ((s, b) for s, depth in enumerate(model.depths, start=1) for b in range(depth))
+    for (stage, index), block in zip(numbers, model.blocks, strict=True):
         layers = {
             "conv1": block.conv1,
             "bn1": block.norm1,
@@ -160,7 +173,13 @@ def conv_entries(layer: nnx.Conv) -> dict[str, Entry]:
 def dense_entries(
     layer: nnx.Linear | UnprunedLinear, reads: tuple[int, int, int] | None
 ) -> dict[str, Entry]:
-    """A matrix, (out, in) in PyTorch, and a bias; ``reads`` is the feature map it's fed, if any."""
+    """A matrix, (out, in) in PyTorch, and a bias.
+
+    Args:
+        layer: the dense layer.
+        reads: height, width and channels of the feature map that it reads; None if it reads a
+            vector.
+    """
     before, after = layer.in_features, layer.out_features
     height, width, channels = reads or (1, 1, before)
 
@@ -178,5 +197,5 @@ def bias_entries(bias: nnx.Variable | None) -> dict[str, Entry]:
 
 
 def as_it_is(variable: nnx.Variable) -> Entry:
-    """A vector, the same in both layouts."""
+    """A vector, which has one layout only."""
     return Entry(variable, variable.shape, lambda array: array)

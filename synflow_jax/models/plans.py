@@ -87,13 +87,13 @@ def cifar_resnet(depth: int, *, widen: int = 1) -> ResNetPlan:
 
 def resnet(depth: int, *, widen: int = 1, large_stem: bool) -> ResNetPlan:
     """The ResNet for ImageNet; from 50 layers on with bottlenecks, of which only these widen."""
-    wide, bottleneck = tuple(widen * width for width in RESNET_WIDTHS), depth >= 50
+    widened, bottleneck = tuple(widen * width for width in RESNET_WIDTHS), depth >= 50
     return ResNetPlan(
-        widths=tuple(4 * width for width in RESNET_WIDTHS) if bottleneck else wide,
+        widths=tuple(4 * width for width in RESNET_WIDTHS) if bottleneck else widened,
         depths=RESNET_DEPTHS[depth],
-        inner_widths=wide,
+        inner_widths=widened,
         bottleneck=bottleneck,
-        stem_width=RESNET_WIDTHS[0] if bottleneck else wide[0],
+        stem_width=RESNET_WIDTHS[0] if bottleneck else widened[0],
         large_stem=large_stem,
         conv_init=KAIMING_FAN_OUT,
         dense_init=UNIFORM_FAN_IN,

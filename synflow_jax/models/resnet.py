@@ -12,8 +12,8 @@ from jax import lax
 from synflow_jax.models.layers import Activation, Init, conv, dense, norm
 
 SCAN_FROM = 64
-"""Equal blocks in a row from which on they run in one ``lax.scan``. It compiles several times
-faster than as many blocks one after another, and computes slower on a CPU."""
+"""From so many equal blocks in a row on they run in one ``lax.scan``. It compiles several times
+faster than the blocks one after another, and computes more slowly on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,10 @@ class Block(nnx.Module):
 
 
 class ResNet(nnx.Module):
-    """Stages of residual blocks, an average over all positions, a dense layer (He et al. 2016)."""
+    """Stages of residual blocks, an average over all positions, and a dense layer.
+
+    He et al. 2016, arXiv:1512.03385.
+    """
 
     def __init__(
         self,

@@ -39,7 +39,10 @@ class VGGPlan:
 
 
 class VGG(nnx.Module):
-    """Convolutions, hidden dense layers and an output layer (Simonyan & Zisserman 2015)."""
+    """Convolutions, hidden dense layers and an output layer.
+
+    Simonyan & Zisserman 2015, arXiv:1409.1556.
+    """
 
     def __init__(
         self,
@@ -53,7 +56,8 @@ class VGG(nnx.Module):
     ):
         self.activation, self.mean_size = activation, plan.mean_size
         self.pool_after = tuple(accumulate(len(stage) for stage in plan.stages[: plan.pools]))
-        self.feature_map = feature_map(plan, input_shape)
+        before_dense = feature_map(plan, input_shape)
+        self.map_size = before_dense[:2]
         widths = [width for stage in plan.stages for width in stage]
         self.convs = nnx.List(
             [
@@ -62,7 +66,7 @@ class VGG(nnx.Module):
             ]
         )
         self.norms = nnx.List([norm(width, rngs=rngs) for width in widths if plan.batch_norm])
-        features = [math.prod(self.feature_map), *plan.hidden]
+        features = [math.prod(before_dense), *plan.hidden]
         self.dense = nnx.List(
             [
                 dense(pair, plan.dense_init, rngs=rngs)
@@ -72,6 +76,12 @@ class VGG(nnx.Module):
         self.dropout = nnx.Dropout(plan.dropout, rngs=rngs if plan.dropout else None)
         last = (features[-1], num_classes)
         self.output = dense(last, plan.dense_init, pruned=not dense_classifier, rngs=rngs)
+
+    @property
+    def feature_map(self) -> tuple[int, int, int]:
+        """Height, width and channels of what reaches the dense layers."""
+        first = [*self.dense, self.output][0]
+        return *self.map_size, first.in_features // math.prod(self.map_size)
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         x = inputs

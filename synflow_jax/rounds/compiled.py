@@ -36,10 +36,21 @@ def compiled_rounds(
     """`prune_rounds` as one compiled call, with checks of what came out.
 
     Args:
-        score_fn: as in `prune`, and so are params, batch, key and select.
+        score_fn: ``score_fn(params, mask, batch, key) -> scores``.
+        params: a pytree of floating-point arrays.
         start: the mask of the first round, from `start_mask`.
-        counts: from `round_counts`, of any size.
-        where: how messages name a round by its number.
+        counts: from `round_counts`, int32 or int64.
+        batch: data for the score function.
+        key: a key for the score function, folded with the round's number.
+        select: which scores a round keeps.
+        where: how messages name a round, with ``{}`` for its number.
+
+    Returns:
+        The mask and the `History`.
+
+    Raises:
+        ValueError: scores aren't finite, fewer weights are left than asked for, or scores are 0
+            where only position would decide.
     """
     mask, history = _compiled(
         score_fn,
@@ -55,16 +66,16 @@ def compiled_rounds(
     if may_be_zero(history):
         first = where.format(1)
         check_zero_scores(score_fn, params, start, mask, batch=batch, key=key, where=first)
-    return mask, with_totals(history, counts)
+    return mask, with_exact_kept(history, counts)
 
 
 def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | TwoWordCount:
-    """Counts of any size for the compiled loop."""
+    """Counts from `round_counts` for the compiled loop: int64 ones as a `TwoWordCount`."""
     return two_words(counts) if counts.dtype == np.int64 else counts
 
 
-def with_totals(history: History, counts: np.ndarray) -> History:
-    """The history with exact totals, added up on the host, if a count needs int64."""
+def with_exact_kept(history: History, counts: np.ndarray) -> History:
+    """The history, with ``kept`` added up on the host in int64 if the counts are int64."""
     if counts.dtype != np.int64:
         return history
     return history._replace(kept=_kept(history))

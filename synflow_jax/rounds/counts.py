@@ -37,20 +37,34 @@ def round_counts(
 ) -> np.ndarray:
     """How many weights each round keeps, worked out on the host in float64.
 
+    Of N weights in a group a round keeps ``N - floor((1 - density) * N)`` and at least one. From a
+    mask that has pruned weights already, densities fall from the mask's own.
+
     Args:
-        mask: the mask of the first round, from `start_mask`.
-        compression: weights before / weights after.
-        rounds: number of rounds.
-        schedule: density by round.
-        select: gives the groups that are counted.
+        mask: the mask of the first round, such as `full_mask(params)`; leaves of full shape are
+            prunable, scalar ones aren't.
+        compression: weights before / weights after, finite and at least 1.
+        rounds: how many rounds, at least 1.
+        schedule: `exponential`, `linear`, or your own.
+        select: `global_top_k` counts all layers as one group, `local_top_k` each as its own.
 
     Returns:
-        int32 of shape ``(rounds, groups)``, int64 if a count needs it.
+        A NumPy array of shape ``(rounds, groups)``: int32, or int64 if a count is 2**31 or more.
+        `prune_rounds` takes it as it is if int32, and as `two_words(counts)` if int64.
 
     Raises:
-        ValueError: compression or rounds out of range, the mask keeps less already, or the
-            schedule's densities rise.
-        TypeError: an argument is of another kind, or traced: counts are made on the host.
+        ValueError: compression or rounds are out of range, nothing is prunable, the mask keeps less
+            already, the schedule doesn't return falling densities in (0, 1], or ``select.counts``
+            doesn't return integers of shape ``(rounds, groups)``.
+        TypeError: an argument is of another kind, a leaf of the mask isn't boolean, or a value is
+            traced by ``jit``, ``vmap`` or ``grad``.
+
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> mask = sf.full_mask({"kernel": jnp.ones((10, 10))})
+    >>> sf.round_counts(mask, 25.0, 2, sf.exponential, sf.global_top_k)
+    array([[20],
+           [ 4]], dtype=int32)
     """
     check_values({"mask": mask, "compression": compression})
     check_mask(mask, mask)
@@ -59,19 +73,19 @@ def round_counts(
     check_selection(select)
     layers = [leaf for leaf in jax.tree.leaves(mask) if np.ndim(leaf)]
     sizes = [leaf.size for leaf in layers]
-    total, kept = sum(sizes), sum(int(each) for each in _counted(layers))
+    size, kept = sum(sizes), sum(int(each) for each in _counted(layers))
     if not kept:
-        raise ValueError(f"nothing is left to prune: 0 of {total:,} weights are prunable and kept")
-    if compression * kept < total:
+        raise ValueError(f"nothing is left to prune: 0 of {size:,} weights are prunable and kept")
+    if compression * kept < size:
         raise ValueError(
-            f"compression={compression:g} asks for {total / compression:,.0f} of {total:,} "
-            f"weights, but mask keeps only {kept:,}; pass compression >= {total / kept:g}"
+            f"compression={compression:g} asks for {size / compression:,.0f} of {size:,} "
+            f"weights, but mask keeps only {kept:,}; pass compression >= {size / kept:g}"
         )
-    # The product is beyond a float's range where a single weight is kept, whatever the schedule.
-    left = min(compression * kept, sys.float_info.max) / total
+    # The product may overflow; so large a compression keeps a single weight whatever the schedule.
+    left = min(compression * kept, sys.float_info.max) / size
     densities = _densities(schedule, left, rounds)
-    if kept < total:
-        densities = densities * (kept / total)
+    if kept < size:
+        densities = densities * (kept / size)
         densities[-1] = _densities(schedule, compression, 1)[-1]
     counts = np.asarray(select.counts(sizes, densities))
     if counts.ndim != 2 or len(counts) != rounds or counts.dtype.kind not in "iu":

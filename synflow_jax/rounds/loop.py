@@ -23,20 +23,43 @@ def prune_rounds(
     key: jax.Array | None = None,
     select: Selection = global_top_k,
 ) -> tuple[Mask, History]:
-    """What `prune` compiles: pure, and works under ``jit``, ``vmap`` and sharding.
+    """The rounds that `prune` compiles, as a pure function for your own ``jit`` or ``vmap``.
+
+    Each round scores the weights still kept, with the others at zero, and keeps as many of the
+    highest as ``counts`` says (Tanaka et al. 2020, arXiv:2006.05467, algorithm 1). Values aren't
+    checked, since they may be traced: that is done by `prune`, and by `round_counts` for the
+    counts.
 
     Args:
-        score_fn: scores the params under the mask of each round.
+        score_fn: ``score_fn(params, mask, batch, key) -> scores``.
         params: a pytree of floating-point arrays.
-        mask: where to start; leaves of full shape are pruned, scalar ones aren't.
-        counts: weights to keep, int32 of shape ``(rounds, groups)``, from `round_counts`; from
-            2**31 weights on `TwoWordCount`.
+        mask: where to start, such as `full_mask(params)`: boolean leaves of full shape are pruned,
+            scalar ones aren't.
+        counts: weights to keep, int32 of shape ``(rounds, groups)``, from `round_counts`; int64
+            ones as a `TwoWordCount`, from `two_words(counts)`.
         batch: data for the score function.
-        key: a key for the score function, folded with the round's number.
-        select: which scores a round keeps.
+        key: a key for the score function, folded with the round's number from 0.
+        select: `global_top_k`, or `local_top_k` for the same density in each layer.
 
     Returns:
-        The mask and the `History`. Scores that aren't finite are recorded there, not refused.
+        The mask, in the shapes of the one given, and a `History` with one row a round. Scores that
+        aren't finite are recorded there, not refused.
+
+    Raises:
+        ValueError: scores haven't the structure and shapes of params, or the score function raises
+            one.
+        TypeError: scores aren't floating-point, or the score function raises one.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> params = {"kernel": jnp.array([[0.1, -0.4], [0.3, 0.2]])}
+    >>> mask = sf.full_mask(params)
+    >>> counts = sf.round_counts(mask, 4.0, 2, sf.exponential, sf.global_top_k)
+    >>> rounds = jax.jit(sf.prune_rounds, static_argnums=0)
+    >>> mask, history = rounds(sf.magnitude(), params, mask, counts)
+    >>> history.kept
+    Array([2, 1], dtype=int32)
     """
     structure = jax.tree.structure(mask)
     prunable = prunable_leaves(mask)

@@ -13,7 +13,11 @@ from synflow_jax.types import History, Mask, Params, PathScores, ScoreFn
 
 
 def may_be_zero(history: History) -> np.ndarray:
-    """Whether a layer's scores may all have been 0 in the first round; of each sweep member."""
+    """Whether a layer's scores may all have been 0 in the first round.
+
+    Returns:
+        A boolean scalar, or of shape ``(members,)`` for the history of a sweep.
+    """
     return np.asarray(~np.asarray(history.positive)[..., 0, :].all(axis=-1))
 
 
@@ -27,11 +31,13 @@ def check_zero_scores(
     key: jax.Array | None,
     where: str,
 ) -> None:
-    """Scores that are all 0 in the first round cut nothing, or only what no path uses.
+    """A layer whose scores are all 0 in the first round lost nothing, or only what no path uses.
+
+    Then it's cut first, with a warning.
 
     Raises:
-        ValueError: all scores are 0, or those of a layer whose weights are all 0, or that paths
-            do use.
+        ValueError: all scores are 0, or a layer that lost weights has weights that are all 0 or
+            scores too small for their floating-point type.
     """
     first_key = None if key is None else jax.random.fold_in(key, 0)
     zero = _zero_layers(jax.jit(score_fn)(params, start, batch, first_key), start)
@@ -73,7 +79,7 @@ def _layer_names(mask: Mask) -> list[str]:
 
 
 def _even(params: Params) -> Params:
-    """Params that are 0 in the same places, through which a flow hardly grows or falls."""
+    """Params that are 0 where these are and else 1 / fan-in, so that a flow keeps its size."""
 
     def even(leaf: jax.Array) -> jax.Array:
         inputs = math.prod(leaf.shape[:-1]) if leaf.ndim > 1 else 1
@@ -83,7 +89,7 @@ def _even(params: Params) -> Params:
 
 
 def _zero_layers(tree: Any, start: Mask) -> set[str]:
-    """Layers of which something is left in a mask, and all of that is 0."""
+    """Names of the layers that have weights left in a mask, for all of which the tree is 0."""
     names, masks = zip(*((n, m) for n, m in named_leaves(start) if jnp.ndim(m)), strict=True)
     leaves = [x for x, m in zip(*map(jax.tree.leaves, (tree, start)), strict=True) if jnp.ndim(m)]
     pairs = zip(names, leaves, masks, strict=True)
@@ -91,6 +97,6 @@ def _zero_layers(tree: Any, start: Mask) -> set[str]:
 
 
 def _cut(start: Mask, mask: Mask) -> dict[str, bool]:
-    """Whether each layer lost weights."""
+    """Whether each layer, by its name, lost weights."""
     pairs = zip(named_leaves(start), jax.tree.leaves(mask), strict=True)
     return {n: bool(jnp.any(before & ~after)) for (n, before), after in pairs if jnp.ndim(before)}

@@ -1,4 +1,4 @@
-"""Saliency scores: factories that each return a `synflow_jax.types.ScoreFn`."""
+"""Saliency scores: factories that each return a `ScoreFn`."""
 
 from synflow_jax.scores.grasp import grasp as grasp
 from synflow_jax.scores.magnitude import magnitude as magnitude

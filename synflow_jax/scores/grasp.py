@@ -11,18 +11,29 @@ from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
 
 
 def grasp(loss_fn: LossFn) -> ScoreFn:
-    """Score ``w * (H g)``, with gradient g and Hessian H of the loss over the batch.
+    """Score ``w * (H g)`` of each weight w: how much it carries of the gradient's squared norm.
 
-    The highest scores are kept (Wang et al. 2020, equation 8, with the sign of its algorithm 2).
-    Both derivatives are with respect to the prunable weights alone; pruned ones are held at zero.
-    ``H g`` is one forward derivative of the reverse one; no Hessian is formed.
+    g is the gradient and H the Hessian of the loss. To first order, removing a weight lowers the
+    squared norm of the gradient by twice its score, so the highest scores are kept (Wang et al.
+    2020, arXiv:2002.07376, equation 8, with the sign of its algorithm 2). Both derivatives are with
+    respect to the prunable weights alone; pruned ones are held at zero. ``H g`` is a forward
+    derivative of the gradient; no Hessian is formed.
 
     Args:
-        loss_fn: ``loss_fn(params, batch) -> scalar``; the paper divides the logits by 200, as
-            `cross_entropy(apply_fn, temperature=200.0)` does.
+        loss_fn: ``loss_fn(params, batch) -> scalar``, the mean over the batch. The paper divides
+            the logits by 200, as `cross_entropy(apply_fn, temperature=200.0)` does.
 
     Returns:
-        A score function that needs a batch and no key; 0 for what isn't prunable.
+        A score function that needs a batch and no key. The scores have the params' shapes and
+        dtypes and either sign; they are 0 where pruned and for what isn't prunable, and all NaN if
+        the loss isn't finite.
+
+    Raises:
+        ValueError: when the score function is called, the batch is None, ``loss_fn`` fails or
+            returns more than one number, or mask and params don't match.
+        TypeError: ``loss_fn`` isn't a function of params and batch; when the score function is
+            called, the loss isn't floating-point or comes with something else, or a leaf of the
+            mask isn't boolean.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

@@ -10,10 +10,18 @@ from synflow_jax.types import Mask, Params, ScoreFn, Scores
 
 
 def magnitude() -> ScoreFn:
-    """Score ``|w|`` (Janowsky 1989; Han et al. 2015, section 3).
+    """Score ``|w|`` of each weight w.
+
+    The oldest score: Janowsky 1989, "Pruning versus clipping in neural networks"; Han et al. 2015,
+    arXiv:1506.02626, section 3.
 
     Returns:
-        A score function that needs neither batch nor key.
+        A score function that needs neither batch nor key. The scores have the params' shapes and
+        dtypes and are 0 where pruned.
+
+    Raises:
+        ValueError: when the score function is called, mask and params don't match.
+        TypeError: when it's called, a leaf of the mask isn't boolean.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

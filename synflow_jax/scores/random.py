@@ -1,4 +1,4 @@
-"""Random: the baseline that every weight has the same chance."""
+"""Random: every weight has the same chance to stay, the baseline of the other scores."""
 
 from typing import Any
 
@@ -10,10 +10,17 @@ from synflow_jax.types import Mask, Params, ScoreFn, Scores
 
 
 def random() -> ScoreFn:
-    """Independent uniform scores in [0, 1), float32.
+    """Score each weight with an independent uniform number in [0, 1).
+
+    The baseline in figure 1 of Tanaka et al. 2020, arXiv:2006.05467.
 
     Returns:
-        A score function that needs a key and no batch.
+        A score function that needs a key and no batch. The scores have the params' shapes and are
+        float32 whatever the params' dtypes.
+
+    Raises:
+        ValueError: when the score function is called, the key is None.
+        TypeError: when it's called, the key isn't one JAX key.
 
     >>> import jax
     >>> import jax.numpy as jnp

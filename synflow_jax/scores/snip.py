@@ -11,15 +11,26 @@ from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
 
 
 def snip(loss_fn: LossFn) -> ScoreFn:
-    """Score ``|w * dL/dw|`` with L the loss over the batch (Lee et al. 2019, equation 5).
+    """Score ``|w * dL/dw|`` of each weight w, with L the loss over the batch.
 
-    The paper's division by the scores' sum is left out: it changes no order.
+    To first order this is how much the loss changes if the weight is removed (Lee et al. 2019,
+    arXiv:1810.02340, equation 5). The paper divides by the sum of all scores; that changes no order
+    and is left out.
 
     Args:
-        loss_fn: ``loss_fn(params, batch) -> scalar``, such as `cross_entropy(apply_fn)`.
+        loss_fn: ``loss_fn(params, batch) -> scalar``, the mean over the batch, such as
+            `cross_entropy(apply_fn)`.
 
     Returns:
-        A score function that needs a batch and no key.
+        A score function that needs a batch and no key. The scores have the params' shapes and
+        dtypes; they are 0 where pruned, and all NaN if the loss isn't finite.
+
+    Raises:
+        ValueError: when the score function is called, the batch is None, ``loss_fn`` fails or
+            returns more than one number, or mask and params don't match.
+        TypeError: ``loss_fn`` isn't a function of params and batch; when the score function is
+            called, the loss isn't floating-point or comes with something else, or a leaf of the
+            mask isn't boolean.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

@@ -24,7 +24,7 @@ class Flow(NamedTuple):
     """The value ``mantissa * 2 ** exponent``, which may lie beyond a float's range.
 
     Attributes:
-        mantissa: floating-point scalar.
+        mantissa: nonnegative floating-point scalar, 0 where no path is left.
         exponent: int32 scalar.
     """
 
@@ -33,7 +33,7 @@ class Flow(NamedTuple):
 
     @property
     def log2(self) -> jax.Array:
-        """Logarithm to base 2; -inf where no path is left."""
+        """Logarithm to base 2, a floating-point scalar; -inf where no path is left."""
         mantissa = self.mantissa.astype(jnp.promote_types(self.mantissa.dtype, jnp.float32))
         return jnp.log2(mantissa) + self.exponent.astype(mantissa.dtype)
 
@@ -52,41 +52,45 @@ def synflow(
     identity. R is the sum over all paths from input to output of the products of their weights,
     and a weight's score is the part of R that passes through it. Without biases the scores of
     every layer, and of every hidden unit's incoming and outgoing weights, add up to R
-    (Tanaka et al. 2020, equation 2 and theorem 1).
+    (Tanaka et al. 2020, arXiv:2006.05467, equation 2 and theorem 1).
 
     R grows by the layer and soon leaves a float's range. Intermediate values are therefore held
     as mantissa * 2 ** exponent, and the scores come out divided by one common power of two: they
     are finite at any depth, and their order is exact down to 2 ** -126 of the largest (2 ** -1022
-    in float64). Below that they are 0; `prune` refuses where a whole layer's are, such as an early
-    exit's beside a deep network's. Each weight and each factor between layers is taken to be 0 or
+    in float64). Smaller scores are 0; `prune` refuses if all of a layer's are, such as those of an
+    early exit beside a deep network. Each weight and each factor between layers is taken to be 0 or
     within 2 ** +-40 (float32 and bfloat16; 2 ** +-320 in float64).
 
-    Constants of the network enter in absolute value, among them what is added to the flow. What
-    hides elements of it by a large negative number (at most -10,000 added, or any negative number
-    filled in) is refused.
+    Constants of the network enter in absolute value, also those that are added. A large negative
+    number that hides elements (-10,000 or less if added, any negative number if filled in) is
+    refused.
 
     Args:
         apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
         inputs: a batch of one with the shape of the network's input, nonnegative, such as
             ``jnp.ones((1, 32, 32, 3))``, which is the paper's; a ``jax.ShapeDtypeStruct`` stands
-            for ones of its shape. What repeats in it, as all of ones does, is computed once,
-            unless it's known only when the program runs.
+            for ones of its shape. Equal rows and columns, as in ones, are computed once, unless
+            the numbers are known only when the program runs.
         dtype: floating-point type to compute in; the params' own by default, but float32 for
             float16, which has too few exponents. ``jnp.float64`` (with x64 enabled) gives the
             same masks after many rounds on every platform.
         biases: whether biases, BatchNorm shifts and running means (all that is added to the
             flow) take part, in absolute value, as in the paper's program. They start paths inside
-            the network: R is then more than the scores of a layer add up to. With ``False`` they
+            the network, so R is then more than the scores of a layer add up to. With ``False`` they
             are left out of the linear network and conservation is exact.
 
     Returns:
-        A score function that needs neither batch nor key.
+        A score function that needs neither batch nor key. The scores have the params' shapes, are
+        nonnegative, and 0 where pruned; their dtype is ``dtype``.
 
     Raises:
-        ValueError: inputs are negative somewhere; when called, ``apply_fn`` fails on them.
-        TypeError: when called, the outputs aren't floating-point.
-        NonHomogeneousError: when called, the network isn't linear once everything is nonnegative.
-            A ValueError that names the operation and its line.
+        ValueError: inputs are empty, negative or not finite, or ``dtype`` is float64 without x64;
+            when the score function is called, ``apply_fn`` fails, or mask and params don't match.
+        TypeError: ``apply_fn`` isn't a function of params and inputs, inputs or ``dtype`` aren't
+            floating-point, or ``biases`` isn't a bool; when the score function is called, the
+            outputs aren't floating-point or a leaf of the mask isn't boolean.
+        NonHomogeneousError: when the score function is called, the network isn't linear once
+            everything is nonnegative. A ValueError that names the operation and its line.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -101,9 +105,9 @@ def synflow(
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
-        magnitudes = _magnitudes(apply_mask(mask, params), dtype)
-        gradient = jax.grad(lambda m: _total(apply_fn, m, inputs, dtype, biases).mantissa)
-        return jax.tree.map(jnp.multiply, magnitudes, gradient(magnitudes))
+        weights = _absolute(apply_mask(mask, params), dtype)
+        gradient = jax.grad(lambda w: _flow_of(apply_fn, w, inputs, dtype, biases).mantissa)
+        return jax.tree.map(jnp.multiply, weights, gradient(weights))
 
     return PathScores(score_fn)
 
@@ -116,17 +120,30 @@ def flow(
     dtype: jax.typing.DTypeLike | None = None,
     biases: bool = True,
 ) -> Flow:
-    """R, the sum of the linear network's outputs (Tanaka et al. 2020, equation 2).
+    """R, the sum of the linear network's outputs.
+
+    It's the sum over all paths from input to output of the products of their weights in absolute
+    value (Tanaka et al. 2020, arXiv:2006.05467, equation 2); `synflow` says how it's computed.
 
     Args:
-        apply_fn: as in `synflow`, and so are inputs, dtype and biases.
+        apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
         params: a pytree of floating-point arrays; mask them first for the flow that is left.
+        inputs: nonnegative arrays of the network's input shape, such as
+            ``jnp.ones((1, 32, 32, 3))``, or a ``jax.ShapeDtypeStruct`` for ones of its shape.
+        dtype: floating-point type to compute in; the params' own by default, but float32 for
+            float16.
+        biases: whether all that is added to the flow takes part, in absolute value.
 
     Returns:
         R as ``mantissa * 2 ** exponent``, with its ``log2``.
 
     Raises:
-        ValueError: as in `synflow`, and so are TypeError and NonHomogeneousError.
+        ValueError: inputs are empty, negative or not finite, ``apply_fn`` fails on them, or
+            ``dtype`` is float64 without x64.
+        TypeError: ``apply_fn`` isn't a function of params and inputs, ``biases`` isn't a bool, or
+            params, inputs, outputs or ``dtype`` aren't floating-point.
+        NonHomogeneousError: the network isn't linear once everything is nonnegative. A ValueError
+            that names the operation and its line.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -140,23 +157,23 @@ def flow(
     inputs = _checked(apply_fn, inputs, dtype, biases)
     if params is None or jax.tree.leaves(params):
         check_params(params)
-    result = _total(apply_fn, _magnitudes(params, dtype), inputs, dtype, biases)
+    result = _flow_of(apply_fn, _absolute(params, dtype), inputs, dtype, biases)
     return Flow(result.mantissa, result.exponent)
 
 
-def _total(apply_fn: ApplyFn, magnitudes: Params, inputs: Any, dtype: Any, biases: bool) -> Scaled:
+def _flow_of(apply_fn: ApplyFn, weights: Params, inputs: Any, dtype: Any, biases: bool) -> Scaled:
     def checked(params: Params, inputs: Any) -> Any:
         outputs = called("apply_fn", apply_fn, params, inputs)
         check_float_output("apply_fn", outputs)
         return outputs
 
-    # Cast at once if that's possible, since repeated numbers are only known of concrete ones.
+    # Cast now, not in the program: which slices are equal is only known of concrete numbers.
     with jax.ensure_compile_time_eval():
         inputs = _cast(inputs, dtype)
-    return sum_of_all(linear_outputs(checked, magnitudes, inputs, biases=biases))
+    return sum_of_all(linear_outputs(checked, weights, inputs, biases=biases))
 
 
-def _magnitudes(params: Params, dtype: Any) -> Params:
+def _absolute(params: Params, dtype: Any) -> Params:
     return jax.tree.map(jnp.abs, _cast(params, dtype))
 
 
@@ -167,7 +184,7 @@ def _cast(tree: Any, dtype: Any) -> Any:
 
 
 def _checked(apply_fn: Any, inputs: Any, dtype: Any, biases: Any) -> Any:
-    """The inputs, ones for shapes, if all that a score function is made of makes sense."""
+    """The inputs, ones in place of shapes, after the checks of all arguments."""
     check_params_fn("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
     check_bool("biases", biases)
     _check_dtype(dtype)

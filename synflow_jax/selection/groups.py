@@ -12,7 +12,11 @@ from synflow_jax.types import Selection
 def kept_counts(size: int, densities: Sequence[float] | np.ndarray) -> np.ndarray:
     """How many of ``size`` weights each density keeps: ``size - floor((1 - density) * size)``.
 
-    One at least, if there are any, where ``1 - density`` is 1 in float64.
+    At least one, if there are any: for tiny densities ``1 - density`` is 1 in float64.
+
+    Args:
+        size: the number of weights.
+        densities: of each round, in (0, 1].
 
     Returns:
         int64 of shape ``(rounds,)``; exact for any size below 2**53.
@@ -32,10 +36,20 @@ def _global_counts(sizes: Sequence[int], densities: np.ndarray) -> np.ndarray:
 def _keep_global(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
     """Keeps the highest scores of the whole network, so that layers get different densities.
 
-    A `Selection` for ``prune(..., select=sf.global_top_k)``, which is what `prune` uses if nothing
-    else is said. Of ``size`` weights in all prunable layers a round of a given density keeps
-    ``size - floor((1 - density) * size)``, exactly: of equal scores the first are kept, earlier
-    layers first, then row by row.
+    A `Selection` for ``prune(..., select=sf.global_top_k)``, the default of `prune`. Of ``size``
+    weights in all prunable layers a round of a given density keeps exactly
+    ``size - floor((1 - density) * size)``. Of equal scores the first are kept, earlier layers
+    first, then row by row.
+
+    Args:
+        scores: floating-point arrays, one for each layer.
+        row: how many to keep in all, int32 of shape ``(1,)``, or a `TwoWordCount` of this shape.
+
+    Returns:
+        A boolean array for each layer, ``True`` where the score is kept.
+
+    Raises:
+        TypeError: scores aren't floating-point arrays.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
@@ -53,8 +67,18 @@ def _keep_local(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
     """Keeps the highest scores of each layer, so that all layers get the same density.
 
     A `Selection` for ``prune(..., select=sf.local_top_k)``. Of ``size`` weights in a layer a round
-    of a given density keeps ``size - floor((1 - density) * size)``, exactly: of equal scores the
+    of a given density keeps exactly ``size - floor((1 - density) * size)``. Of equal scores the
     first are kept, row by row.
+
+    Args:
+        scores: floating-point arrays, one for each layer.
+        row: how many to keep in each layer, int32 of shape ``(layers,)``.
+
+    Returns:
+        A boolean array for each layer, ``True`` where the score is kept.
+
+    Raises:
+        TypeError: scores aren't floating-point arrays.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 
 from synflow_jax.selection.reductions import one_device
 
-# Elements. Neighbors smaller than this are joined; that below 2**18 instead is no faster.
+# Elements. Neighbors smaller than this are joined; with 2**18 it was no faster.
 _SMALL = 2**16
 
 
 def joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
-    """On one device flat arrays, neighbors that are small in one; on several the scores as given.
+    """On one device flat arrays, small neighbors joined to one; on several the scores as given.
 
-    Joining what is sharded would send it from device to device.
+    Joining sharded arrays would send them from device to device.
     """
     if not one_device():
         return list(scores)
@@ -23,7 +23,7 @@ def joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
 
 
 def parted(arrays: Sequence[jax.Array], like: Sequence[jax.Array]) -> list[jax.Array]:
-    """What `joined` made of arrays shaped ``like`` these, in parts of their shapes again."""
+    """Cuts what `joined` made of arrays like ``like`` into parts of their shapes again."""
     runs = zip(arrays, _runs(like), strict=True)
     return [part for flat, run in runs for part in split_like(flat, run)]
 

@@ -25,12 +25,12 @@ from synflow_jax.selection.search import (
 )
 from synflow_jax.selection.two_words import TwoWordCount, as_float, plus, two_words
 
-# Numbers from which on a sample pays.
+# Numbers. From so many on a sample pays.
 _SAMPLED = 2**16
 # Every so many numbers are sampled: a prime, so that a sample doesn't run along one axis of an
 # array. Every 509th led to a pass more at 144 million, every 127th was no faster.
 _SAMPLE_STRIDE = 251
-# Numbers from which on the last few are collected, instead of searched among all.
+# Numbers. From so many on the last few are collected; below they are searched among all.
 _LARGE = 2**20
 # Numbers between the bounds that are few enough to collect: two in a lane have room, and three
 # share one with a probability of 0.04. It takes 1.5 ms of 14.8 million and saves two passes of 2.

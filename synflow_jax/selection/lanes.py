@@ -8,14 +8,14 @@ at the same position of all blocks, a column of
     block 1     x[65536]   x[65537]        x[131071]
     ...
 
-and each array starts a block of its own. In one uint32 a lane keeps the two largest of the numbers
-wanted that pass through it, as offsets of 16 bits:
+and each array starts a block of its own. Each lane keeps the two largest wanted numbers among its
+own, as two offsets of 16 bits in one uint32:
 
     bits 31-16   largest offset, 0 if there is none
     bits 15-0    second largest offset, 0 if there is none
 
-Where a thousand numbers lie at random, three of them share a lane with a probability of 0.04. Then
-some are lost; a count of those found tells.
+If a thousand wanted numbers are at random positions, three of them share a lane with a probability
+of 0.04, and one is lost. Counting those found tells.
 """
 
 import itertools
@@ -108,7 +108,7 @@ def _blocks(array: jax.Array) -> int:
 
 
 def _add_array(two: jax.Array, offsets: ToBits, array: jax.Array) -> jax.Array:
-    """Passes the offsets of a flat array's numbers through the lanes."""
+    """Adds the offsets of a flat array's numbers to the lanes, uint32 of shape ``(LANES,)``."""
     blocks, last = divmod(array.size, LANES)
     turns = blocks // UNROLLED
 

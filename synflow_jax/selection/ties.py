@@ -22,9 +22,9 @@ from synflow_jax.selection.two_words import TwoWordCount, minus, smaller_of, sum
 _MOST_LANES = 128
 # A padded position that stands for none; none is as high.
 _NO_POSITION = 2**32 - 1
-# Flags that are counted together, to find the row in which the last one kept is.
+# Flags in a row. Rows are counted first, to find the one that has the last flag kept.
 _ROW = 1024
-# Numbers from which on int32 doesn't hold a position among all of them.
+# Numbers. From so many on int32 can't hold a position among all of them.
 _MOST_JOINED = 2**31
 
 First = Callable[[Sequence[jax.Array], TwoWordCount], list[jax.Array]]
@@ -43,9 +43,12 @@ def first_of_equal(
 
     Args:
         scores: floating-point arrays of one type.
-        k: at most ``bounds.at_low``.
+        k: how many to keep, at most ``bounds.at_low``.
         bounds: the k-th largest and the next larger bits, from `kth_largest`.
-        few: from there too.
+        few: the last few numbers, if `kth_largest` returned them.
+
+    Returns:
+        A boolean array for each array of scores, of its shape.
     """
     missing = minus(k, bounds.at_high)
     if not one_device() or sum(x.size for x in scores) >= _MOST_JOINED:
@@ -128,13 +131,13 @@ def _first_by_rows(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Arra
 
 def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Array]:
     """`First` for any number of flags and any sharding: a search for the last one's position."""
-    totals = [jnp.sum(each, dtype=jnp.int32) for each in flags]
+    flagged = [jnp.sum(each, dtype=jnp.int32) for each in flags]
     wanted = []
-    for every in totals:
+    for every in flagged:
         wanted.append(smaller_of(n, every))
         n = minus(n, two_words(wanted[-1]))
     # In one array at most, some are kept and some aren't.
-    divided = [(some > 0) & (some < every) for some, every in zip(wanted, totals, strict=True)]
+    divided = [(some > 0) & (some < every) for some, every in zip(wanted, flagged, strict=True)]
 
     def of_divided(numbers: Sequence[jax.Array]) -> TwoWordCount:
         return sum_of([jnp.where(d, x, 0) for d, x in zip(divided, numbers, strict=True)])
@@ -145,7 +148,7 @@ def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Ar
         for each, d in zip(flags, divided, strict=True)
     ]
     most = jnp.uint32(max(each.size for each in flags) + 1)
-    inside = Bounds(jnp.uint32(0), most, of_divided(totals), two_words(0))
+    inside = Bounds(jnp.uint32(0), most, of_divided(flagged), two_words(0))
     counts = partial(counts_at_least, lambda bits: bits, early)
     last = search(counts, of_divided(wanted), inside, even_pivots(inside)).low
     return [

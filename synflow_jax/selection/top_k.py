@@ -21,18 +21,19 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | TwoWordCount | int) -> lis
 
     Args:
         scores: floating-point arrays of any shapes and shardings, ranked together; fewer than
-            2**31 each. Zeros of both signs are equal; a NaN's rank is undefined; subnormal numbers
-            may count as 0, as they do on CPU.
-        k: how many to keep, between 0 and the number of scores; int32, or a `TwoWordCount`
-            beyond. Only what's known when tracing is checked.
+            2**31 each. Zeros of both signs are equal; a NaN's rank is undefined; a subnormal number
+            may be taken for 0, as it is on a CPU.
+        k: how many to keep, between 0 and the number of scores: an int32 scalar, or `two_words(k)`
+            from 2**31 on. A traced ``k`` isn't checked for its range.
 
     Returns:
-        One boolean array for each array of scores; exactly ``k`` elements are ``True``, or as many
-        as aren't -inf. Of equal scores the first are kept: earlier arrays first, then row by row.
+        One boolean array for each array of scores, of its shape; exactly ``k`` elements are
+        ``True``, or all that aren't -inf if they are fewer. Of equal scores the first are kept:
+        earlier arrays first, then row by row.
 
     Raises:
-        ValueError: k is known and out of range.
-        TypeError: scores aren't floating-point, or k isn't an integer.
+        ValueError: k is out of range.
+        TypeError: scores aren't floating-point arrays, or k isn't a whole number.
 
     >>> import jax.numpy as jnp
     >>> from synflow_jax.selection import top_k
@@ -56,20 +57,20 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | TwoWordCount | int) -> lis
 
 
 def kth_highest(scores: Scores, k: jax.Array | TwoWordCount | int) -> jax.Array:
-    """The ``k``-th highest of all ``scores``: exact, and without sorting them.
+    """The ``k``-th highest of all ``scores``, exactly and without sorting them.
 
     Args:
         scores: a pytree of floating-point arrays of any shapes and shardings, ranked together;
-            fewer than 2**31 each. A NaN's rank is undefined; subnormal numbers may count as 0.
-        k: which one, between 1 and the number of scores; int32, or a `TwoWordCount` beyond. Only
-            what's known when tracing is checked.
+            fewer than 2**31 each. A NaN's rank is undefined; a subnormal number may be taken for 0.
+        k: which one, between 1 and the number of scores: an int32 scalar, or `two_words(k)` from
+            2**31 on. A traced ``k`` isn't checked for its range.
 
     Returns:
         A scalar: float64 if any of the arrays is, else float32.
 
     Raises:
-        ValueError: k is known and there is no k-th score, or there are no scores.
-        TypeError: scores aren't floating-point, or k isn't an integer.
+        ValueError: there is no k-th score, or there are no scores at all.
+        TypeError: scores aren't floating-point arrays, or k isn't a whole number.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

@@ -1,8 +1,8 @@
 """Two-word counts: exact counts of more than 2**31 weights without 64-bit integers.
 
-Without `jax_enable_x64` JAX has no int64, so a count is held in two int32, as long arithmetic is
-done by hand: 5,000,000,000 is ``76293 * 2**16 + 61952``. Words are added and subtracted one by
-one, then what is above or below the lower word's 16 bits is carried to the higher one.
+Without `jax_enable_x64` JAX has no int64, so a count is held in two int32 words, as two digits of a
+number by hand: 5,000,000,000 is ``76293 * 2**16 + 61952``. Words are added and subtracted one by
+one; then what is above or below the lower word's 16 bits is carried to the higher word.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Bits of the lower word: of 32, so that 2**15 lower words are added without an overflow.
+# Bits of the lower word, of the 31 that int32 has: up to 2**15 lower words add up without overflow.
 _LOW_BITS = 16
 
 
 class TwoWordCount(NamedTuple):
-    """Nonnegative integers ``high * 2**16 + low`` below 2**47.
+    """Nonnegative integers ``high * 2**16 + low`` below 2**47; made by `two_words`.
 
     Attributes:
-        high: int32 of any shape.
-        low: int32 of the same shape, from 0 to 2**16 - 1.
+        high: the higher words, int32 of any shape.
+        low: the lower words, int32 of high's shape, from 0 to 2**16 - 1.
     """
 
     high: jax.Array
@@ -29,7 +29,22 @@ class TwoWordCount(NamedTuple):
 
 
 def two_words(number: jax.Array | np.ndarray | int) -> TwoWordCount:
-    """A two-word count of integers: of any size from the host, int32 from a device."""
+    """Counts of weights beyond int32, as `prune_rounds` and `kth_highest` take them.
+
+    Args:
+        number: nonnegative integers of any shape: an int or a NumPy array below 2**47, or an int32
+            JAX array.
+
+    Returns:
+        A `TwoWordCount` of two int32 arrays in the shape of ``number``.
+
+    Raises:
+        OverflowError: an int beyond int64.
+
+    >>> import synflow_jax as sf
+    >>> sf.two_words(5_000_000_000)
+    TwoWordCount(high=Array(76293, dtype=int32), low=Array(61952, dtype=int32))
+    """
     if not isinstance(number, jax.Array):
         number = np.asarray(number, np.int64)
         words = number >> _LOW_BITS, number % 2**_LOW_BITS
@@ -38,7 +53,7 @@ def two_words(number: jax.Array | np.ndarray | int) -> TwoWordCount:
 
 
 def sum_of(numbers: Sequence[jax.Array]) -> TwoWordCount:
-    """The sum of fewer than 2**15 arrays of one shape, int32 and nonnegative."""
+    """The sum, element by element, of fewer than 2**15 nonnegative int32 arrays of one shape."""
     terms = [two_words(number) for number in numbers]
     return _carried(sum(term.high for term in terms), sum(term.low for term in terms))
 
@@ -75,6 +90,6 @@ def as_float(a: TwoWordCount) -> jax.Array:
 
 def smaller_of(a: TwoWordCount, number: jax.Array) -> jax.Array:
     """The smaller of ``a`` and an int32 number, int32."""
-    # Where a is larger, its high word may not be shifted: it would overflow.
+    # Where a is larger its high word isn't shifted, since that could overflow.
     is_smaller = at_least(two_words(number), a)
     return jnp.where(is_smaller, (jnp.where(is_smaller, a.high, 0) << _LOW_BITS) + a.low, number)

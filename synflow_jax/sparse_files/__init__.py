@@ -1,0 +1,4 @@
+"""A pruned network in one file: the weights that are kept, and the mask as bits."""
+
+from synflow_jax.sparse_files.load import load_sparse as load_sparse
+from synflow_jax.sparse_files.save import save_sparse as save_sparse
