@@ -36,9 +36,10 @@ if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
 MOST_BYTES = 1_200_000_000
 # Those that take longest begin, so that no worker is left alone with one at the end.
 LONGEST_FIRST = (
-    "test_golden test_benchmarks test_training_figures test_rounds test_fuzz test_selection "
-    "test_sweep_mesh test_depth test_prune test_scores test_faults test_training test_figures "
-    "test_mesh_training test_singleshot test_data_stream test_sizes test_load_torch test_blocks"
+    "test_golden_resnet20 test_benchmarks test_sweep_mesh test_rounds test_depth test_selection "
+    "test_faults test_golden test_sizes test_mesh_training test_training_runs test_fuzz "
+    "test_figures test_scores test_training test_repeats test_flax_networks test_singleshot "
+    "test_prune test_range test_sweep test_data_stream README"
 ).split()
 
 
