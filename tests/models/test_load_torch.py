@@ -27,19 +27,20 @@ BASIC, BOTTLENECK = (False, (2, 2, 2, 2)), (True, (3, 4, 6, 3))
 
 
 @pytest.mark.parametrize(
-    ("name", "arrays", "reference"),
+    ("name", "make", "reference"),
     [
-        ("tinyimagenet/vgg11-bn", vgg11_bn_state(), vgg11_bn),
-        ("imagenet/resnet18", residual_state(*BASIC), partial(residual, BASIC)),
+        ("tinyimagenet/vgg11-bn", vgg11_bn_state, vgg11_bn),
+        ("imagenet/resnet18", partial(residual_state, *BASIC), partial(residual, BASIC)),
         pytest.param(
             "imagenet/resnet50",
-            residual_state(*BOTTLENECK),
+            partial(residual_state, *BOTTLENECK),
             partial(residual, BOTTLENECK),
             marks=pytest.mark.slow,
         ),
     ],
 )
-def test_load_torch(tmp_path, name, arrays, reference):
+def test_load_torch(tmp_path, name, make, reference):
+    arrays = make()
     models = [small(name, (64, 64, 3), dense_classifier=dense) for dense in (False, True)]
     for model, file in zip(models, ("state.npz", "state.safetensors"), strict=True):
         sf.models.load_torch(model, save(tmp_path / file, arrays))
