@@ -12,7 +12,7 @@ from flax import nnx
 import synflow_jax as sf
 from synflow_jax import models
 
-pytestmark = pytest.mark.usefixtures("others_promote")
+pytestmark = [pytest.mark.usefixtures("others_promote"), pytest.mark.optimized]
 
 
 def model_case(name: str, input_shape: tuple[int, int, int]) -> tuple[Any, Any, jax.Array]:
@@ -81,6 +81,19 @@ def plain(apply_fn: Any, inputs: jax.Array) -> Any:
     return score_fn
 
 
+def scores_and_power(apply_fn: Any, params: Any, inputs: jax.Array) -> tuple[Any, int]:
+    """SynFlow's scores and the exponent that they are divided by, as one program."""
+    mask = sf.full_mask(params)
+
+    @jax.jit
+    def both(params: Any) -> tuple[Any, jax.Array]:
+        scores = sf.synflow(apply_fn, inputs)(params, mask, None, None)
+        return scores, sf.flow(apply_fn, params, inputs).exponent
+
+    scores, power = both(params)
+    return scores, int(power)
+
+
 def kernels(tree: Any) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if leaf.ndim > 1]
 
@@ -106,8 +119,7 @@ def test_as_exact_as_float32_can_be(name: str) -> None:
     # Plain float32 is off by up to 1.4e-6 here: convolutions add up in another order.
     apply_fn, params, inputs = model_case(f"lottery/{name}", (32, 32, 3))
     mask = sf.full_mask(params)
-    ours = jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None)
-    power = int(sf.flow(apply_fn, params, inputs).exponent)
+    ours, power = scores_and_power(apply_fn, params, inputs)
     with jax.enable_x64(True):
         exact = jax.jit(plain(apply_fn, inputs))(wide(params), mask, None, None)
         for a, b in zip(kernels(ours), kernels(exact), strict=True):
@@ -126,9 +138,8 @@ def test_same_bits_as_plain_float32() -> None:
         return x
 
     mask = sf.full_mask(params)
-    ours = jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None)
+    ours, power = scores_and_power(apply_fn, params, inputs)
     theirs = jax.jit(plain(apply_fn, inputs))(params, mask, None, None)
-    power = int(sf.flow(apply_fn, params, inputs).exponent)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(np.ldexp(np.asarray(a, np.float64), power), b)
 
@@ -138,8 +149,8 @@ def test_same_bits_as_plain_float32() -> None:
 def test_scores_and_one_round_against_float64(name: str) -> None:
     apply_fn, params, inputs = CASES[name]()
     mask = sf.full_mask(params)
-    ours = kernels(jax.jit(sf.synflow(apply_fn, inputs))(params, mask, None, None))
-    power = int(sf.flow(apply_fn, params, inputs).exponent)
+    ours, power = scores_and_power(apply_fn, params, inputs)
+    ours = kernels(ours)
     with jax.enable_x64(True):
         expected = kernels(jax.jit(plain(apply_fn, inputs))(wide(params), mask, None, None))
     for a, b in zip(ours, expected, strict=True):

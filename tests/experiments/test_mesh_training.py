@@ -1,7 +1,6 @@
 """Training on 8 devices is training on one; what can't be spread is refused."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from devices import environment
 
 from experiments.train import __main__ as train
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run_on(devices: int, *arguments: str, prefix: tuple[str, ...] = ()) -> Any:
     """What `mesh_training` prints, on virtual devices."""
-    flags = f"--xla_force_host_platform_device_count={devices}"
-    environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
-    program = [*prefix, sys.executable, str(ROOT / "tests" / "mesh_training.py"), *arguments]
+    own = environment(devices) | {"PYTHONPATH": str(ROOT)}
+    program = [*prefix, sys.executable, str(Path(__file__).parent / "mesh_training.py"), *arguments]
     done = subprocess.run(
-        program, env=environment, capture_output=True, text=True, timeout=300, check=False
+        program, env=own, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

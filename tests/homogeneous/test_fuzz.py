@@ -1,7 +1,9 @@
 """Random networks of all operations: the linear network's scores against plain float64 ones."""
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -45,15 +47,16 @@ class Network(NamedTuple):
 
 
 @jax.enable_x64(True)
-def network(seed: int) -> Network:
+def network(seed: int, operations: dict[str, Operation] = OPERATIONS, count: int = 8) -> Network:
+    """At most ``count`` operations, drawn from some."""
     sizes = ["usual", "wide", "exact"][seed % 3]
     draw = Draw(np.random.default_rng(seed), exact=sizes == "exact")
     shape = (draw.number(1, 2), *draw.one_of(SHAPES))
     leaves, side = draw.number(1, 2), draw.axis(shape)
     inputs = _inputs(draw, shape, leaves)
     shape = (*shape[:side], leaves * shape[side], *shape[side + 1 :])
-    early = draw.number(0, 8)
-    names, steps = _steps(draw, shape, seed)
+    early = draw.number(0, count)
+    names, steps = _steps(draw, shape, seed, operations, count)
 
     def apply(params: Any, inputs: Any) -> Any:
         x = inputs[0] if leaves == 1 else jnp.concatenate(inputs, side)
@@ -68,13 +71,16 @@ def network(seed: int) -> Network:
     return Network(names, draw.exact, params, inputs, apply)
 
 
-def _steps(draw: Draw, shape: Shape, seed: int) -> tuple[list[str], list[Step]]:
+def _steps(
+    draw: Draw, shape: Shape, seed: int, operations: dict[str, Operation], count: int
+) -> tuple[list[str], list[Step]]:
     """Operations that follow on each other, in half of the networks mostly of one kind."""
     names, steps = [], []
     # One operation after another is the first that fits, so that a few seeds draw all of them.
-    wanted = list(OPERATIONS)[seed % len(OPERATIONS)]
-    usual = OPERATIONS if draw.coin() else HOLDING_ONCE
-    for _ in range(draw.number(3, 8)):
+    wanted = list(operations)[seed % len(operations)]
+    mostly = {name: each for name, each in HOLDING_ONCE.items() if name in operations}
+    usual = operations if draw.coin() else mostly
+    for _ in range(draw.number(3, count)):
         name, step, after = _next(draw, shape, usual, wanted)
         wanted = None if name == wanted else wanted
         names.append(f"{name}: {shape} -> {after}, params {list(step.shapes)}")
@@ -123,8 +129,8 @@ def _param(draw: Draw, shape: Shape, sizes: str) -> np.ndarray:
             return draw.rng.normal(size=shape)
 
 
-def check(drawn: Network, seed: int) -> None:
-    """All that is compared, compiled at once."""
+def check(drawn: Network, seed: int, *, factors: Sequence[float] = (1.0,)) -> None:
+    """All that is compared, compiled at once; the params times each factor."""
     kinds = [(name, "float64") for name in drawn.inputs]
     if not drawn.exact:  # Beyond 2 ** 24 integers aren't exact in float32.
         kinds.append((sorted(drawn.inputs)[seed % 2], "float32"))
@@ -143,15 +149,17 @@ def check(drawn: Network, seed: int) -> None:
         }
         return expected, [scored(params, *each) for each in inputs.items()]
 
-    with jax.enable_x64(True):
-        expected, ours = jax.jit(every, compiler_options=QUICK_TO_COMPILE)(drawn.params)
-    for (name, dtype), found in zip(inputs, ours, strict=True):
-        print(f"inputs: {name}, {dtype}")
-        tolerance = 1e-12 if dtype == "float64" else 1e-5
-        # What is further below the largest score than the type's range may come out as 0.
-        largest = max(np.asarray(leaf).max() for leaf in jax.tree.leaves(expected[name]))
-        floor = float(np.finfo(dtype).tiny) * largest
-        assert_scores_close(without_power(*found), expected[name], tolerance, floor=floor)
+    compiled = jax.jit(every, compiler_options=QUICK_TO_COMPILE)
+    for factor in factors:
+        with jax.enable_x64(True):
+            expected, ours = compiled(jax.tree.map(partial(operator.mul, factor), drawn.params))
+        for (name, dtype), found in zip(inputs, ours, strict=True):
+            print(f"params times {factor}, inputs: {name}, {dtype}")
+            tolerance = 1e-12 if dtype == "float64" else 1e-5
+            # What is further below the largest than the type's range may come out as 0.
+            largest = max(np.asarray(leaf).max() for leaf in jax.tree.leaves(expected[name]))
+            floor = float(np.finfo(dtype).tiny) * largest
+            assert_scores_close(without_power(*found), expected[name], tolerance, floor=floor)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -159,6 +167,29 @@ def test_random_networks_against_plain_gradients(seed: int) -> None:
     drawn = network(seed)
     print(f"network({seed}), inputs {drawn.inputs['ones'][0].shape}:", *drawn.steps, sep="\n  ")
     check(drawn, seed)
+
+
+COMMON = {
+    name: OPERATIONS[name]
+    for name in (
+        "conv",
+        "max pool",
+        "average pool",
+        "dense",
+        "scale",
+        "residual",
+        "relu",
+        "joined",
+    )
+}
+
+
+@pytest.mark.parametrize("seed", range(0, 24, 3))
+def test_deep_random_networks_of_small_and_large_params(seed: int) -> None:
+    drawn = network(seed, COMMON, 12)
+    print(f"inputs {drawn.inputs['ones'][0].shape}:", *drawn.steps, sep="\n  ")
+    last = drawn._replace(apply=lambda *given: drawn.apply(*given)["last"])
+    check(last, seed, factors=(1e-10, 0.1, 1e10))
 
 
 # They need a mesh, only print, or are of other releases of JAX.

@@ -5,14 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.harness.bandwidth import Bandwidth
+from benchmarks import compare, run
+from benchmarks.harness.bandwidth import SIZES, Bandwidth
 from benchmarks.harness.collectives import exchanged, runs
 from benchmarks.harness.figures import figure, ratio
 from benchmarks.harness.table import Reach, Row, as_json, at_least, line
@@ -20,7 +23,7 @@ from benchmarks.harness.timing import alternate, carried
 from benchmarks.networks.zoo import Network, images, make
 from benchmarks.suites import gpu
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PLAIN = Network("default/conv", 10, 8)
 NETWORKS = [
     PLAIN,
@@ -118,8 +121,9 @@ def test_quick_run_prints_a_table_and_writes_a_file(tmp_path: Path) -> None:
             assert 0 < each["lowest"] <= each["median"] <= each["highest"]
 
 
-def test_cases_of_a_gpu_run_without_pytorch() -> None:
+def test_cases_of_a_gpu_run_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same code on a CPU: rounds, their share of the bandwidth, the k-th score, training."""
+    monkeypatch.setitem(SIZES, "cpu", 2**20)
     rows = [row for name, parts in gpu.QUICK.items() for part in parts for row in part(name, 5)]
     assert [(row.case, row.result) for row in rows] == [
         ("rounds", "synflow_jax"),
@@ -132,8 +136,9 @@ def test_cases_of_a_gpu_run_without_pytorch() -> None:
 
 
 @pytest.mark.slow
-def test_all_quick_cases_run(tmp_path: Path) -> None:
+def test_all_quick_cases_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
+    monkeypatch.delenv("XLA_FLAGS", raising=False)  # Measured as users compile.
     file = tmp_path / "figures.json"
     done = benchmark("--quick", "--json", str(file))
     assert done.returncode == 0, done.stderr
@@ -144,13 +149,21 @@ def test_all_quick_cases_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU")
-def test_without_a_gpu_nothing_is_measured(tmp_path: Path) -> None:
+def test_without_a_gpu_nothing_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "figures.json"
-    done = benchmark("--device", "gpu", "--json", str(file))
-    assert done.returncode == 2
-    assert "no GPU" in done.stderr
-    assert done.stdout == ""
+    assert run.main(["--device", "gpu", "--json", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert "no GPU" in printed.err
+    assert printed.out == ""
     assert not file.exists()
+
+
+def refused(main: Callable[[list[str]], Any], *arguments: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -160,17 +173,17 @@ def test_without_a_gpu_nothing_is_measured(tmp_path: Path) -> None:
         (("--device", "tpu"), "invalid choice: 'tpu'"),
     ],
 )
-def test_refused(arguments: tuple[str, ...], message: str) -> None:
-    done = benchmark(*arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_refused(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(run.main, *arguments)
+    assert message in capsys.readouterr().err
 
 
-def test_unknown_case_is_refused() -> None:
+def test_unknown_case_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
-    done = benchmark("--quick", "--only", "rounds", "vgg99")
-    assert done.returncode == 2
-    assert "no case is called vgg99; there are masks, rounds" in done.stderr
+    refused(run.main, "--quick", "--only", "rounds", "vgg99")
+    assert "no case is called vgg99; there are masks, rounds" in capsys.readouterr().err
 
 
 def test_figures_and_rows() -> None:
@@ -216,10 +229,11 @@ def test_a_slower_checkout_is_told(tmp_path: Path) -> None:
     assert row["figures"]["new over old"]["median"] < 0.9
 
 
-def test_comparing_with_no_checkout_is_refused(tmp_path: Path) -> None:
-    done = benchmark(str(tmp_path), command="compare")
-    assert done.returncode == 2
-    assert f"{tmp_path} has no synflow_jax" in done.stderr
+def test_comparing_with_no_checkout_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(compare.main, str(tmp_path))
+    assert f"{tmp_path} has no synflow_jax" in capsys.readouterr().err
 
 
 def test_memory_floor() -> None:

@@ -69,6 +69,14 @@ def tiny_state(model: nnx.Module, setup: Setup, *, seed: int = 0, compression=4.
     return init_state(setup, network, mask, key)
 
 
+def assert_same(first: TrainState, second: TrainState) -> None:
+    def bits(leaf: jax.Array) -> jax.Array:
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(leaf) if is_key else leaf
+
+    jax.tree.map(lambda x, y: np.testing.assert_array_equal(bits(x), bits(y)), first, second)
+
+
 def main(folder: Path, epochs: int) -> None:
     model, setup = tiny()
     fit(

@@ -2,41 +2,17 @@
 
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from jax import lax
+from square_network import PARAMS, X, assert_same_scores
 
 import synflow_jax as sf
 
 pytestmark = pytest.mark.usefixtures("others_promote")
-KEY = jax.random.key(0)
-W = jax.random.normal(KEY, (4, 4))
-B = jax.random.normal(jax.random.key(1), (4,))
-PARAMS = {"w": W, "b": B}
-X = jnp.ones((1, 4))
 CENTERED = jnp.eye(4) - 1 / 4
-
-
-def scores_of(apply_fn: Any, params: Any = PARAMS, inputs: Any = X, **options: Any) -> Any:
-    mask = jax.tree.map(lambda _: jnp.array(True), params)
-    power = sf.flow(apply_fn, params, inputs, **options).exponent
-    scores = jax.jit(sf.synflow(apply_fn, inputs, **options))(params, mask, None, None)
-    return jax.tree.map(lambda s: np.ldexp(np.asarray(s, np.float64), int(power)), scores)
-
-
-def assert_same_scores(apply_fn: Any, linear: Any, inputs: Any = X) -> None:
-    """Scores equal |w| dR/d|w| of ``linear``, differentiated in float64."""
-    found = scores_of(apply_fn, inputs=inputs)
-    with jax.enable_x64(True):
-        magnitudes = jax.tree.map(lambda p: jnp.abs(p.astype(jnp.float64)), PARAMS)
-        inputs = inputs.astype(jnp.float64)
-        gradient = jax.grad(lambda p: jnp.sum(linear(p, inputs)))(magnitudes)
-        expected = jax.tree.map(jnp.multiply, magnitudes, gradient)
-    chex.assert_trees_all_close(found, jax.tree.map(np.asarray, expected), rtol=1e-5, atol=1e-6)
 
 
 NEGATIVE = {
@@ -155,6 +131,8 @@ FILLS = {
     "computed": jnp.array(-1e9) * jnp.ones(4),
     "infinite": jnp.full(4, -jnp.inf),
 }
+
+
 HIDES = {
     "chosen": lambda y, fill: jnp.where(jnp.arange(4) > 1, y, fill).max(1),
     "joined": lambda y, fill: jnp.concatenate([y, jnp.asarray(fill)[None]]).max(0),
@@ -216,103 +194,3 @@ def test_printing_changes_nothing() -> None:
         return y
 
     assert_same_scores(apply_fn, lambda p, x: x @ p["w"])
-
-
-# Windows.
-
-
-@pytest.mark.parametrize("ones", [True, False])
-def test_smallest_of_a_window(ones: bool) -> None:
-    x = jnp.ones((1, 4, 4, 1)) if ones else jax.random.uniform(KEY, (1, 4, 4, 1)) + 0.1
-
-    def linear(p: Any, x: jax.Array) -> jax.Array:
-        y = lax.conv_general_dilated(
-            x, p["w"][..., None, None], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        return nnx.min_pool(y, (2, 2), strides=(2, 2)) * p["b"]
-
-    assert_same_scores(linear, linear, x)
-
-
-@pytest.mark.parametrize("ones", [True, False])
-def test_the_largest_of_a_window_wholly_outside_is_nothing(ones: bool) -> None:
-    x = jnp.ones((1, 4)) if ones else jnp.array([[1.0, 3.0, 2.0, 5.0]])
-
-    def apply_fn(p: Any, x: jax.Array) -> jax.Array:
-        y = lax.reduce_window(x * p["b"], -jnp.inf, lax.max, (1, 2), (1, 2), ((0, 0), (2, 2)))
-        return y @ p["w"]
-
-    def linear(p: Any, x: jax.Array) -> jax.Array:
-        return jnp.pad((x * p["b"]).reshape(1, 2, 2).max(2), ((0, 0), (1, 1))) @ p["w"]
-
-    assert_same_scores(apply_fn, linear, x)
-
-
-def test_the_smallest_of_a_window_wholly_outside_is_refused() -> None:
-    def apply_fn(p: Any, x: jax.Array) -> jax.Array:
-        return lax.reduce_window(x * p["b"], jnp.inf, lax.min, (1, 2), (1, 2), ((0, 0), (2, 2)))
-
-    with pytest.raises(sf.NonHomogeneousError, match="wholly outside"):
-        sf.flow(apply_fn, PARAMS, X)
-
-
-@pytest.mark.parametrize("ones", [True, False])
-def test_the_flow_as_the_kernel_of_a_convolution(ones: bool) -> None:
-    x = jnp.ones((3, 3)) if ones else jax.random.uniform(KEY, (3, 3))
-
-    def linear(p: Any, x: jax.Array) -> jax.Array:
-        image = p["w"].reshape(1, 4, 4, 1)
-        return lax.conv_general_dilated(
-            image,
-            x[..., None, None],
-            (1, 1),
-            "SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-
-    assert_same_scores(linear, linear, x)
-
-
-# Narrow types.
-
-
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
-@pytest.mark.parametrize("size", [1e-3, 1.0, 3e2])
-def test_narrow_types_have_the_scores_of_float32(dtype: Any, size: float) -> None:
-    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
-        for kernel in params:
-            x = jax.nn.relu(x.astype(dtype) @ kernel)
-        return x
-
-    keys = jax.random.split(KEY, 8)
-    params = [(size * jax.random.normal(key, (16, 16))).astype(dtype) for key in keys]
-    inputs = jnp.ones((1, 16))
-    found = sf.synflow(apply_fn, inputs)(params, [jnp.array(True)] * 8, None, None)
-    found_flow = sf.flow(apply_fn, params, inputs)
-    with jax.enable_x64(True):
-        wide = [np.abs(np.asarray(leaf, np.float64)) for leaf in params]
-        expected = np.ones((1, 16))
-        for kernel in wide:
-            expected = expected @ kernel
-    rtol = 1e-5 if dtype == jnp.float16 else 0.05
-    np.testing.assert_allclose(float(found_flow.log2), np.log2(expected.sum()), rtol=rtol)
-    sums = [float(jnp.sum(leaf.astype(jnp.float32))) for leaf in found]
-    np.testing.assert_allclose(sums, float(found_flow.mantissa), rtol=max(rtol, 1e-4))
-    mask, history = sf.prune(sf.synflow(apply_fn, inputs), params, 4.0, rounds=2)
-    assert history.kept[-1] == 512
-    assert history.kept_by_layer[-1].min() > 0
-    assert mask[0].shape == (16, 16)
-
-
-def test_casts_to_float16_within_are_done_in_float32() -> None:
-    def halved(p: Any, x: jax.Array) -> jax.Array:
-        y = x.astype(jnp.float16) @ (300 * p["w"]).astype(jnp.float16)
-        y = jnp.dot(y, p["w"].astype(jnp.float16), preferred_element_type=jnp.float16)
-        return lax.scan(lambda c, w: (c @ w, None), y, jnp.stack([p["w"]] * 2).astype(jnp.float16))[
-            0
-        ]
-
-    def linear(p: Any, x: jax.Array) -> jax.Array:
-        return 300 * (x @ p["w"] @ p["w"] @ p["w"] @ p["w"])
-
-    assert_same_scores(halved, linear)

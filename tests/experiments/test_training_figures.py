@@ -32,7 +32,7 @@ from experiments.training import PUBLISHED, Recipe, Task, accuracy, make_task, t
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 
-PAPER = Path(__file__).parents[2] / "shared" / "paper"
+PAPER = Path(__file__).parents[3] / "shared" / "paper"
 needs_paper = pytest.mark.skipif(not PAPER.is_dir(), reason=f"{PAPER} isn't there")
 KEY = jax.random.key(0)
 # The methods of the paper.

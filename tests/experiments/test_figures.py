@@ -32,7 +32,7 @@ from experiments.untrained.rounds import prune_by_rounds
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 
-PAPER = Path(__file__).parents[2] / "shared" / "paper"
+PAPER = Path(__file__).parents[3] / "shared" / "paper"
 needs_paper = pytest.mark.skipif(
     not (PAPER / PAPER_FILE).exists(), reason=f"the published tables aren't in {PAPER}"
 )

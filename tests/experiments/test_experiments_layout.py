@@ -13,7 +13,7 @@ from experiments.runs.commands import begin
 from experiments.runs.compilation import SWITCH, cache_folder, use_compilation_cache
 from experiments.runs.options import RunOptions
 
-FOLDER = Path(__file__).parents[1] / "experiments"
+FOLDER = Path(__file__).parents[2] / "experiments"
 FILES = sorted(FOLDER.rglob("*.py"))
 STUDIES = {path.parent.name for path in FOLDER.glob("*/__main__.py")}
 CACHE = "jax_compilation_cache_dir"

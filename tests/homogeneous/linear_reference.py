@@ -19,6 +19,14 @@ def plain_scores(apply_fn: Any, params: Any, inputs: Any) -> Any:
     return jax.tree.map(jnp.multiply, magnitudes, jax.grad(flow)(magnitudes))
 
 
+def exact_scores(apply_fn: Any, params: Any, inputs: Any) -> Any:
+    """Plain scores in float64."""
+    with jax.enable_x64(True):
+        given = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (params, inputs))
+        found = jax.jit(lambda params, inputs: plain_scores(apply_fn, params, inputs))(*given)
+        return jax.device_get(found)
+
+
 def scores_and_power(apply_fn: Any, params: Any, inputs: Any, **options: Any) -> Any:
     """SynFlow's scores and the power of two that they are divided by."""
     mask = jax.tree.map(lambda _: jnp.array(True), params)
