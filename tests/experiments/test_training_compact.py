@@ -1,6 +1,5 @@
 """Training what a mask leaves as a smaller network: steps, checkpoints, devices, commands."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from devices import environment
 
 import synflow_jax as sf
 from experiments.compact import experiment as study
@@ -31,7 +31,7 @@ from experiments.training import (
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEY = jax.random.key(0)
 COMMAND = ["--compact", "--model", "small-mlp", "--log10-compression", "1.5", "--rounds", "10"]
 
@@ -99,11 +99,10 @@ def test_command_goes_on_and_several_devices_agree(
         printed.append(capsys.readouterr().out)
     assert "weights were trained; pruning and compaction took" in printed[0]
     assert printed[0].splitlines()[:2] == printed[1].splitlines()[:2]
-    flags = "--xla_force_host_platform_device_count=4"
-    environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
+    own = environment(4) | {"PYTHONPATH": str(ROOT)}
     program = [sys.executable, "-m", "experiments.train", *options, "--sharding", "fsdp"]
     done = subprocess.run(
-        [*program, "--run", "four"], env=environment, capture_output=True, text=True, check=False
+        [*program, "--run", "four"], env=own, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     one, four = (
