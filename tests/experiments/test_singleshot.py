@@ -42,8 +42,12 @@ def test_rows_configuration_and_figure(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_compact_trains_the_same_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = []
+    # In float32 rounding decides which of two equal pixels a max pooling takes, and at the recipe's
+    # learning rate of 0.1 it grows a hundred million times in an epoch. In float64
+    # test_training_compact holds the same steps to 1e-9.
+    slow = [*SMALL, "--learning-rate", "0.003"]
     for run, flags in (("masked", []), ("compact", ["--compact"])):
-        main([*SMALL, *flags, "--results", str(tmp_path), "--run", run])
+        main([*slow, *flags, "--results", str(tmp_path), "--run", run])
         text = (tmp_path / "singleshot" / run / "rows.csv").read_text()
         tables.append(list(csv.DictReader(text.splitlines())))
     assert "small network" in capsys.readouterr().out
