@@ -33,6 +33,7 @@ class Compact:
         mask: what is left of the mask.
         apply_fn: ``apply_fn(small.params, inputs)``, the outputs of the masked network.
         report: what ``print`` shows, as numbers.
+        _whole: the network before.
     """
 
     params: Params

@@ -131,9 +131,7 @@ def test_units_dead_only_in_inference_are_refused_in_training() -> None:
     small = sf.compact(*case)
     with pytest.raises(ValueError, match="removed"):
         small.of(training)(small.params, case.inputs)
-    together = Case(
-        lambda params, x: (case.apply_fn(params, x), training(params, x)[0]), *case[1:]
-    )
+    together = Case(lambda params, x: (case.apply_fn(params, x), training(params, x)[0]), *case[1:])
     assert check_same(together).params["w"].shape[-1] == 5
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 from compact_checks import QUICK_TO_COMPILE, assert_close, removed_zeroed
-from compact_networks import Numbers, along_last, conv, masked, relu
+from compact_networks import Numbers, masked
 from jax import lax
 
 import synflow_jax as sf
