@@ -56,6 +56,7 @@ def attention(draw: Draw, shape: Shape) -> Step | None:
 
 def gated(draw: Draw, shape: Shape) -> Step:
     """By what is squeezed from all positions."""
+    del draw
 
     def apply(params: Any, x: jax.Array) -> jax.Array:
         mean = x.mean(tuple(range(1, x.ndim - 1)), keepdims=True)

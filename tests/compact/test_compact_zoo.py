@@ -25,11 +25,7 @@ from narrow_models import Model, narrow, narrow_plan, pruned, score_fn
 import synflow_jax as sf
 from synflow_jax.models import resnet
 
-
-@pytest.fixture(autouse=True)
-def wide(others_promote: None):
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 
 
 # Name, how many times narrower, image size, method, compression.
