@@ -1,13 +1,9 @@
 """Settings for all tests: the library promotes nothing silently."""
 
-import os
 from collections.abc import Iterator
 
 import jax
 import pytest
-
-# Commands that tests start in processes of their own leave the user's cache alone.
-os.environ["SYNFLOW_JAX_COMPILATION_CACHE"] = "off"
 
 
 @pytest.fixture(autouse=True)

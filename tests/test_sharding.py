@@ -1,6 +1,5 @@
 """Pruning of sharded params: the masks of one device, and only counts exchanged."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from devices import environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,10 +23,9 @@ COUNTS = st.integers(0, 2**40)
 
 
 def started(processes: int, process: int, port: int, devices: int) -> subprocess.Popen[str]:
-    flags = f"--xla_force_host_platform_device_count={devices}"
     return subprocess.Popen(
         [sys.executable, PROGRAM, *map(str, (processes, process, port))],
-        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env=environment(devices),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

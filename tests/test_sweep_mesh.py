@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from devices import environment
 from networks import METHODS, all_score_fns, dense_batch, dense_params
 
 import synflow_jax as sf
@@ -200,14 +201,12 @@ chex.assert_trees_all_equal(one, many)
 
 
 def on_eight_devices(code: str, *, x64: bool = False) -> None:
-    environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-        "JAX_PLATFORMS": "cpu",
+    own = {
         "JAX_ENABLE_X64": str(x64),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     command = [sys.executable, "-W", "error", "-c", EIGHT + code]
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=environment(8) | own)
 
 
 def test_eight_devices_change_nothing() -> None:

@@ -1,0 +1,88 @@
+"""What all tests and examples share: programs compiled quickly, once, and freed in between.
+
+Nearly all time of the tests is compilation. A file's tests run in one worker, which compiles a
+program of several of them once.
+"""
+
+import ctypes
+import gc
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+# Commands that tests start in processes of their own leave the user's cache alone.
+os.environ["SYNFLOW_JAX_COMPILATION_CACHE"] = "off"
+
+# One cache for the modules of a process and for the processes it starts: JAX reads an entry that
+# another worker has written in half. It is set before JAX is imported, which reads it then.
+cleanup = ExitStack()
+os.environ["JAX_COMPILATION_CACHE_DIR"] = cleanup.enter_context(tempfile.TemporaryDirectory())
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+import jax  # noqa: E402
+
+# Halves the time of compilation. Read when the first program is compiled, also by processes that
+# tests start. A release of XLA that doesn't know a flag ends at once, so others go without.
+if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+    )
+
+MOST_BYTES = 1_200_000_000
+# Those that take longest begin, so that no worker is left alone with one at the end.
+LONGEST_FIRST = (
+    "test_golden_resnet20 test_benchmarks test_sweep_mesh test_rounds test_depth test_selection "
+    "test_faults test_golden test_sizes test_mesh_training test_training_runs test_fuzz "
+    "test_figures test_scores test_training test_repeats test_flax_networks test_singleshot "
+    "test_prune test_range test_sweep test_data_stream README"
+).split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
+def pytest_unconfigure() -> None:
+    cleanup.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiles without most optimizations, and frees what was compiled after each module.
+
+    Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer.
+    """
+    optimized = request.node.get_closest_marker("optimized")
+    quick = optimized is None and request.config.option.markexpr != "slow"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(quick))  # of processes that tests start
+        jax.config.update("jax_disable_most_optimizations", quick)
+        yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    free()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Within a module frees when it's much, so that a worker stays below 2 GB."""
+    if resident_bytes() > MOST_BYTES:
+        free()
+
+
+def resident_bytes() -> int:
+    """Of this process; 0 where the system doesn't tell."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * mmap.PAGESIZE if pages.exists() else 0
+
+
+def free() -> None:
+    """Forgets what was compiled."""
+    jax.clear_caches()
+    gc.collect()
+    with suppress(AttributeError):  # GNU's C library alone gives back what was freed.
+        ctypes.CDLL(None).malloc_trim(0)

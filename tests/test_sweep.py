@@ -1,0 +1,57 @@
+"""A sweep: the same as single calls, and what it refuses."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from networks import METHODS, all_score_fns, dense_batch, dense_params
+
+import synflow_jax as sf
+
+PARAMS = dense_params(biases=True)
+SYNFLOW = all_score_fns()["synflow"]
+KEY = jax.random.key(0)
+SCORES, BATCH = all_score_fns(), dense_batch()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sweep_equals_single_calls(method: str) -> None:
+    seeds = [dense_params(seed, biases=True) for seed in range(3)]
+    keys = jax.random.split(KEY, 3)
+    compressions = [1.0, 2.0, 10.0]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
+    options = {"batch": BATCH, "rounds": 3}
+    masks, histories = sf.sweep(
+        SCORES[method], stacked, compressions, keys=keys, params_axis=0, **options
+    )
+    for i, (params, compression) in enumerate(zip(seeds, compressions, strict=True)):
+        mask, history = sf.prune(SCORES[method], params, compression, key=keys[i], **options)
+        chex.assert_trees_all_equal(jax.tree.map(lambda m, i=i: m[i], masks), mask)
+        np.testing.assert_array_equal(histories.kept_by_layer[i], history.kept_by_layer)
+
+
+def test_sweep_shares_params() -> None:
+    masks, _ = sf.sweep(SYNFLOW, PARAMS, [2.0, 4.0], rounds=2)
+    expected, _ = sf.prune(SYNFLOW, PARAMS, 4.0, rounds=2)
+    chex.assert_trees_all_equal(jax.tree.map(lambda m: m[1], masks), expected)
+
+
+SWEEP_REFUSED = {
+    "no members": ({"compressions": []}, ["empty"]),
+    "bad member": ({"compressions": [2.0, 0.1]}, ["compression=0.1"]),
+    "keys": ({"keys": jax.random.split(KEY, 3)}, ["3 keys", "2 compressions"]),
+    "unstacked": ({"params_axis": 0}, ["dense0/bias", "leading axis of 2", "(5,)"]),
+    "axis": ({"params_axis": 1}, ["params_axis=1"]),
+    "nan": ({"params": jax.tree.map(lambda leaf: leaf * jnp.nan, PARAMS)}, ["sweep member 0"]),
+}
+
+
+@pytest.mark.parametrize("case", SWEEP_REFUSED)
+def test_sweep_refused(case: str) -> None:
+    options, words = SWEEP_REFUSED[case]
+    options = {"params": PARAMS, "compressions": [2.0, 3.0], **options}
+    with pytest.raises(ValueError, match=words[0]) as caught:
+        sf.sweep(SYNFLOW, options.pop("params"), options.pop("compressions"), rounds=2, **options)
+    for word in words:
+        assert word in str(caught.value)
