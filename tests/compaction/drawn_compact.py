@@ -141,5 +141,5 @@ def drawn_mask(draw: Draw, shape: Shape) -> np.ndarray:
             own = draw.rng.random(size) < 0.7
             mask = mask & own.reshape([-1 if i == axis else 1 for i in range(len(shape))])
     if draw.rng.random() < 0.1:
-        mask = mask.any(0, keepdims=True)
+        return np.asarray(mask.any(0, keepdims=True))
     return mask

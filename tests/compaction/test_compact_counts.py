@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 def flat(kernel: Any) -> np.ndarray:
     """Which input channel leads to which output channel, bool."""
     pattern = np.asarray(kernel[...])
-    return pattern.any((0, 1)) if pattern.ndim == 4 else pattern
+    return np.asarray(pattern.any((0, 1))) if pattern.ndim == 4 else pattern
 
 
 def at_least_one(units: np.ndarray) -> int:
@@ -75,7 +75,7 @@ def _leads_on(stages: Any, streams: Any, inner: Any, own: Any, output: np.ndarra
     """Which units of a stream's end something takes."""
     index = next(i for i, stream in enumerate(streams) if stream is own)
     if index + 1 == len(streams):
-        return output.any(1)
+        return np.asarray(output.any(1))
     first, _, shortcut = stages[index + 1][0]
     return first[:, inner[index + 1][0]].any(1) | shortcut[:, streams[index + 1]].any(1)
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(12), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(12, 200))]
+    "seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 200))]
 )
 def test_random_networks(seed: int) -> None:
     names, case = network(seed)
