@@ -17,7 +17,7 @@ from synflow_jax.checks import (
     named_leaves,
 )
 from synflow_jax.compaction.functions import smaller
-from synflow_jax.compaction.leaves import cut, filled, like_params
+from synflow_jax.compaction.leaves import expanded, shrunk
 from synflow_jax.compaction.report import Report, report_of
 from synflow_jax.compaction.whole import Anew, Constants, Left, Whole, decide, fact_of
 from synflow_jax.masks import apply_mask
@@ -33,6 +33,7 @@ class Compact:
         mask: what is left of the mask.
         apply_fn: ``apply_fn(small.params, inputs)``, the outputs of the masked network.
         report: what ``print`` shows, as numbers.
+        _whole: the network before.
     """
 
     params: Params
@@ -69,9 +70,9 @@ class Compact:
                 such trees, as an optimizer's state does; other leaves stay as they are.
 
         Raises:
-            ValueError: nothing in it is like the params.
+            ValueError: nothing in it is like the params, or a leaf's shape is another.
         """
-        return like_params(cut, tree, self._whole)
+        return shrunk(tree, self._whole)
 
     def expand(self, tree: Any) -> Any:
         """A tree at full shape, with zeros (``False``) in place of what was removed.
@@ -80,9 +81,9 @@ class Compact:
             tree: a tree like `params`, such as trained ones, or one that contains such trees.
 
         Raises:
-            ValueError: nothing in it is like the params that are left.
+            ValueError: nothing in it is like the params that are left, or a leaf has another shape.
         """
-        return like_params(filled, tree, self._whole)
+        return expanded(tree, self._whole)
 
     @property
     def left(self) -> list[Left]:
@@ -159,7 +160,7 @@ def compact(
     check_scalars(mask)
     if constants not in ("keep", "at_zero", "drop"):
         raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
-    return compacted(apply_fn, params, mask, inputs, constants=constants)
+    return compacted(apply_fn, params, mask, inputs, constants=constants)[0]
 
 
 def compacted(
@@ -170,8 +171,11 @@ def compacted(
     *,
     constants: Constants,
     anew: Anew | None = None,
-) -> Compact:
-    """`compact` without its checks; ``anew`` if the function will be traced anew."""
+) -> tuple[Compact, units.Program]:
+    """`compact` without its checks, and the program of the whole network.
+
+    ``anew`` if the function will be traced anew.
+    """
     leaves, treedef = jax.tree.flatten(params)
     masks = jax.tree.leaves(mask)
     avals = [jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
@@ -183,13 +187,14 @@ def compacted(
     decision = decide(before, program, anew)
     whole = decision.whole
     masked = jax.tree.map(_masked, params, mask)
-    return Compact(
-        params=like_params(cut, masked, whole),
-        mask=like_params(cut, mask, whole),
+    small = Compact(
+        params=shrunk(masked, whole),
+        mask=shrunk(mask, whole),
         apply_fn=smaller(whole, apply_fn),
         report=report_of(whole, program, decision, masks, inputs),
         _whole=whole,
     )
+    return small, program
 
 
 def _masked(leaf: Any, mask: Any) -> jax.Array:

@@ -66,7 +66,7 @@ def fact_of(leaf: Any, mask: Any) -> units.Fact:
     return units.Fact(np.zeros((1,) * rank, bool), number, moves)
 
 
-def trained(fact: units.Fact, left: Left) -> units.Fact:
+def in_training(fact: units.Fact, left: Left) -> units.Fact:
     """What is known of a parameter in training: not the numbers of what is left and moves."""
     stays = reduce(np.multiply.outer, left, np.True_)
     varies = fact.varies | (stays & fact.moves)
@@ -109,7 +109,7 @@ def decide(whole: Whole, program: units.Program, anew: Anew | None) -> Decision:
     start = whole.known(program)
     found = _decide(whole, program, start, start, anew)
     while whole.constants == "keep":
-        facts = [trained(*pair) for pair in zip(whole.facts, found.whole.lefts, strict=True)]
+        facts = [in_training(*pair) for pair in zip(whole.facts, found.whole.lefts, strict=True)]
         before, found = (
             found,
             _decide(whole, program, replace(whole, facts=facts).known(program), start, anew),

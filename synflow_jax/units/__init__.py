@@ -18,7 +18,7 @@ from synflow_jax.units.constraints import Axes as Axes
 from synflow_jax.units.constraints import Hold as Hold
 from synflow_jax.units.constraints import axes_of as axes_of
 from synflow_jax.units.facts import Fact as Fact
-from synflow_jax.units.facts import known as known
+from synflow_jax.units.facts import constant_fact as constant_fact
 from synflow_jax.units.facts import unknown as unknown
 from synflow_jax.units.multiplications import constant_units as constant_units
 from synflow_jax.units.multiplications import multiplications as multiplications

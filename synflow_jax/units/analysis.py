@@ -14,11 +14,11 @@ from synflow_jax.units.calls import (
     of_a_round,
     of_all_rounds,
     pushed_forward,
-    tangents,
+    tangent_fact,
     tie_scan,
 )
 from synflow_jax.units.constraints import Axes, Constraint, Hold, flat_indices
-from synflow_jax.units.facts import Fact, equal, joined, known, unknown
+from synflow_jax.units.facts import Fact, constant_fact, equal, joined, unknown
 from synflow_jax.units.program import Program, Step, all_steps, scan_sizes
 from synflow_jax.units.rule import Context, Known, nothing_known
 from synflow_jax.units.rules import RULES
@@ -48,12 +48,19 @@ def learned(
 def _constant(constant: Any, aval: Any) -> Fact:
     if isinstance(constant, Tracer) or jnp.issubdtype(aval.dtype, jax.dtypes.extended):
         return unknown(len(aval.shape))
-    return known(np.asarray(constant, aval.dtype))
+    return constant_fact(np.asarray(constant, aval.dtype))
 
 
 @dataclass(frozen=True)
 class _Learner:
-    """What is known so far, by value; all steps add to it."""
+    """What is known so far; all steps add to it.
+
+    Attributes:
+        program: the function.
+        facts: by value.
+        flowing: the values that depend on the network's inputs.
+        taken_as: what is made of a fact of such a value.
+    """
 
     program: Program
     facts: dict[int, Fact]
@@ -117,7 +124,7 @@ class _Learner:
         """Where the results' tangents may differ from 0, if the operands' do where they move."""
         forward = pushed_forward(step, self.program)
         floats = [is_float(self.program.avals[value]) for value in step.operands]
-        moved = [tangents(fact) for fact, real in zip(operands, floats, strict=True) if real]
+        moved = [tangent_fact(fact) for fact, real in zip(operands, floats, strict=True) if real]
         still = [fact._replace(moves=np.zeros_like(fact.moves)) for fact in operands]
         inner = learned(forward, [*still, *moved], ()).facts
         alive = iter([inner[value].alive for value in forward.outputs[len(step.results) :]])

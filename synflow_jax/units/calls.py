@@ -107,7 +107,7 @@ def _struct(aval: Any) -> Any:
     return jax.ShapeDtypeStruct(aval.shape, aval.dtype)
 
 
-def tangents(fact: Fact) -> Fact:
+def tangent_fact(fact: Fact) -> Fact:
     """Where an operand's tangent may differ from 0."""
     rank = fact.alive.ndim
     return unknown(rank, fact.varies | fact.moves)

@@ -16,7 +16,12 @@ Indices = np.ndarray
 
 
 class Tie(NamedTuple):
-    """Indices that stay or go together, pair by pair."""
+    """Indices that stay or go together, pair by pair.
+
+    Attributes:
+        left: the first of each pair, int64.
+        right: the second of each, of the same shape.
+    """
 
     left: Indices
     right: Indices
@@ -26,6 +31,10 @@ class Fold(NamedTuple):
     """Axes that are read as one, row by row, as the axes on the other side are.
 
     An index of the folded axis goes as soon as the index of one of its axes does.
+
+    Attributes:
+        left: the axes on one side, int64 each.
+        right: those on the other, of which there are as many elements.
     """
 
     left: tuple[Indices, ...]

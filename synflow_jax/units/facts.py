@@ -32,7 +32,7 @@ def unknown(rank: int, varies: Any = True) -> Fact:
     return Fact(np.asarray(flags), np.zeros((1,) * rank), np.zeros((1,) * rank, bool))
 
 
-def known(number: Any, moves: Any = False) -> Fact:
+def constant_fact(number: Any, moves: Any = False) -> Fact:
     """A constant."""
     shape = (1,) * np.ndim(number)
     flags = np.zeros(shape, bool) if np.ndim(moves) == 0 and not moves else moves

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from synflow_jax.units.constraints import GONE, USED, Constraint, Hold, Reasons, Sum, Tie, folds
-from synflow_jax.units.facts import Fact, known, unknown
+from synflow_jax.units.facts import Fact, constant_fact, unknown
 from synflow_jax.units.program import Program, Step
 from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
@@ -340,7 +340,7 @@ def _fact_iota(step: Step, program: Program, *facts: Fact) -> list[Fact]:
     axis = step.equation.params["dimension"]
     shape = [1] * len(aval.shape)
     shape[axis] = aval.shape[axis]
-    return [known(np.arange(aval.shape[axis]).astype(aval.dtype).reshape(shape))]
+    return [constant_fact(np.arange(aval.shape[axis]).astype(aval.dtype).reshape(shape))]
 
 
 def _smaller_than_iota(step: Step, kept: KeptOf, *arrays: Any) -> Any:

@@ -41,7 +41,12 @@ def _outside_in(steps: Iterable[Step]) -> Iterable[Step]:
 
 
 class Multiplications(NamedTuple):
-    """Those of one parameter, for all inputs: before, and with what is kept."""
+    """Those of one parameter, for all inputs.
+
+    Attributes:
+        before: with all indices.
+        after: with those that are kept.
+    """
 
     before: int
     after: int

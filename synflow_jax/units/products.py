@@ -140,7 +140,17 @@ def _fact_dot(step: Step, program: Program, *facts: Fact) -> list[Fact]:
 
 
 class Layout(NamedTuple):
-    """The axes and groups of a convolution: of its input, its kernel, and its output."""
+    """The axes and groups of a convolution.
+
+    Attributes:
+        batch: of the input, the axis of examples.
+        channels: of the input.
+        kernel_in: of the kernel, the axis of input channels within a group.
+        kernel_out: of the kernel, the axis of output channels of all groups.
+        out_batch: of the output, the axis of examples.
+        out_channels: of the output.
+        groups: how many parts the channels are divided in.
+    """
 
     batch: int
     channels: int

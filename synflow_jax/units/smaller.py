@@ -43,7 +43,13 @@ def run(
 
 @dataclass(frozen=True)
 class _Runner:
-    """What all steps look at when they run."""
+    """What all steps look at when they run.
+
+    Attributes:
+        program: the function.
+        kept: which indices of each value's axes stay.
+        again: the same for the programs of the steps' derivatives.
+    """
 
     program: Program
     kept: KeptOf

@@ -31,13 +31,15 @@ class Model(NamedTuple):
     inputs: jax.Array
 
 
-def narrow_plan(name: str, by: int) -> Any:
+def narrow_plan(name: str, by: int, depths: tuple[int, ...] | None = None) -> Any:
+    """With widths divided by a number; a ResNet's stages may have other depths."""
     plan = PLANS[name]
     if isinstance(plan, VGGPlan):
         stages = tuple(tuple(width // by for width in stage) for stage in plan.stages)
         return replace(plan, stages=stages, hidden=tuple(width // by for width in plan.hidden))
     return replace(
         plan,
+        depths=depths or plan.depths,
         widths=tuple(width // by for width in plan.widths),
         inner_widths=tuple(width // by for width in plan.inner_widths),
         stem_width=plan.stem_width // by,

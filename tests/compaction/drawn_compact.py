@@ -56,6 +56,7 @@ def attention(draw: Draw, shape: Shape) -> Step | None:
 
 def gated(draw: Draw, shape: Shape) -> Step:
     """By what is squeezed from all positions."""
+    del draw
 
     def apply(params: Any, x: jax.Array) -> jax.Array:
         mean = x.mean(tuple(range(1, x.ndim - 1)), keepdims=True)
@@ -140,5 +141,5 @@ def drawn_mask(draw: Draw, shape: Shape) -> np.ndarray:
             own = draw.rng.random(size) < 0.7
             mask = mask & own.reshape([-1 if i == axis else 1 for i in range(len(shape))])
     if draw.rng.random() < 0.1:
-        mask = mask.any(0, keepdims=True)
+        return np.asarray(mask.any(0, keepdims=True))
     return mask

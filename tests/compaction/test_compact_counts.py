@@ -2,24 +2,19 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from narrow_models import Model, narrow, narrow_plan, pruned, score_fn
 
 import synflow_jax as sf
 
-
-@pytest.fixture(autouse=True)
-def wide(others_promote: None):
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 
 
 def flat(kernel: Any) -> np.ndarray:
     """Which input channel leads to which output channel, bool."""
     pattern = np.asarray(kernel[...])
-    return pattern.any((0, 1)) if pattern.ndim == 4 else pattern
+    return np.asarray(pattern.any((0, 1))) if pattern.ndim == 4 else pattern
 
 
 def at_least_one(units: np.ndarray) -> int:
@@ -66,8 +61,8 @@ def search_residual(stem: np.ndarray, stages: list[list[Any]], output: np.ndarra
         for own, alive, used in points:
             index = next(i for i, stream in enumerate(streams) if stream is own)
             found[index] |= alive & used
-        for own, new in zip(streams, found, strict=True):
-            own &= new
+        for stream, new in zip(streams, found, strict=True):
+            np.logical_and(stream, new, out=stream)
         after = [*streams, *(b for stage in inner for b in stage)]
         if all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)):
             return (
@@ -80,7 +75,7 @@ def _leads_on(stages: Any, streams: Any, inner: Any, own: Any, output: np.ndarra
     """Which units of a stream's end something takes."""
     index = next(i for i, stream in enumerate(streams) if stream is own)
     if index + 1 == len(streams):
-        return output.any(1)
+        return np.asarray(output.any(1))
     first, _, shortcut = stages[index + 1][0]
     return first[:, inner[index + 1][0]].any(1) | shortcut[:, streams[index + 1]].any(1)
 
@@ -98,7 +93,8 @@ def check_chain(model: Model, compressions: tuple[int, ...]) -> None:
         kernels.append(flat(params["output"]["kernel"]))
         left = [conv["kernel"].shape[-1] for conv in small.params["params"]["convs"].values()]
         assert left == search_chain(kernels)
-        assert not small.report.constant and not small.report.held
+        assert not small.report.constant
+        assert not small.report.held
 
 
 def check_residual(model: Model, compressions: tuple[int, ...]) -> None:
@@ -119,7 +115,8 @@ def check_residual(model: Model, compressions: tuple[int, ...]) -> None:
         ends = [own["blocks"][3 * s + 2]["conv2"]["kernel"].shape[-1] for s in range(3)]
         assert ends == streams
         assert own["conv"]["kernel"].shape[-1] == streams[0]
-        assert not small.report.constant and not small.report.held
+        assert not small.report.constant
+        assert not small.report.held
 
 
 def _block(block: Any) -> Any:

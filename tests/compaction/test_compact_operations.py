@@ -17,10 +17,7 @@ UNITS = 8
 INDEX = np.random.default_rng(0).integers(0, 4, (2, 3, UNITS))
 
 
-@pytest.fixture(autouse=True)
-def wide(others_promote: None):
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 
 
 def between(through: Callable[[jax.Array], jax.Array], dead: str = "rows") -> Case:

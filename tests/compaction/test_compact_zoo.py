@@ -1,6 +1,5 @@
 """The zoo's networks: outputs, gradients and training of what is left."""
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -25,11 +24,7 @@ from narrow_models import Model, narrow, narrow_plan, pruned, score_fn
 import synflow_jax as sf
 from synflow_jax.models import resnet
 
-
-@pytest.fixture(autouse=True)
-def wide(others_promote: None):
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 
 
 # Name, how many times narrower, image size, method, compression.
@@ -63,13 +58,8 @@ SLOW = [
     [*NETWORKS, *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW)],
 )
 def test_the_zoo(name: str, by: int, size: int, method: str, compression: float) -> None:
-    check_model(*made(name, by, size, method, compression))
-
-
-@functools.cache
-def made(name: str, by: int, size: int, method: str, compression: float) -> tuple[Model, Any]:
     model = narrow(narrow_plan(name, by), size)
-    return model, pruned(model, score_fn(model, method), compression, rounds=20)
+    check_model(model, pruned(model, score_fn(model, method), compression, rounds=20))
 
 
 def check_model(model: Model, mask: Any) -> sf.Compact:
@@ -85,8 +75,8 @@ def check_model(model: Model, mask: Any) -> sf.Compact:
 @pytest.mark.parametrize("blocks", [3, pytest.param(64, marks=pytest.mark.slow)])
 def test_blocks_in_a_scan(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resnet, "SCAN_FROM", min(blocks, resnet.SCAN_FROM))
-    plan = narrow_plan("lottery/resnet20", 4)
-    plan = replace(plan, widths=plan.widths[:1], depths=(blocks + 1,), inner_widths=(4,))
+    plan = narrow_plan("lottery/resnet20", 4, (blocks + 1,))
+    plan = replace(plan, widths=(4,), inner_widths=(4,))
     model = narrow(plan, 6)
     mask = pruned(model, score_fn(model, "random"), 4)
     # All blocks of a scan keep the same units.
@@ -98,12 +88,18 @@ def test_blocks_in_a_scan(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     check_model(model, mask)
 
 
-BATCH_NORM = [("lottery/vgg11-bn", 16, 16), ("lottery/resnet20", 4, 8)]
+BATCH_NORM = [
+    (narrow_plan("lottery/vgg11-bn", 16), 16),
+    (narrow_plan("lottery/resnet20", 2, (1, 1, 1)), 8),
+    pytest.param(narrow_plan("lottery/resnet20", 2), 8, marks=pytest.mark.slow),
+    pytest.param(narrow_plan("tinyimagenet/resnet50", 16, (2, 1, 1, 1)), 8, marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(("name", "by", "size"), BATCH_NORM)
-def test_training_with_batch_statistics(name: str, by: int, size: int) -> None:
-    model, mask = made(name, by, size, "synflow", 20)
+@pytest.mark.parametrize(("plan", "size"), BATCH_NORM, ids=["VGG", "ResNet", "deep", "bottlenecks"])
+def test_training_with_batch_statistics(plan: Any, size: int) -> None:
+    model = narrow(plan, size)
+    mask = pruned(model, score_fn(model, "synflow"), 10, rounds=20)
     small = sf.compact(model.inference, model.variables, mask, model.inputs)
     rng = np.random.default_rng(0)
     batches = jnp.asarray(rng.normal(size=(12, *model.inputs.shape)))

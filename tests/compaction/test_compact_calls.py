@@ -8,16 +8,13 @@ import numpy as np
 import optax
 import pytest
 from compact_checks import Case, assert_close, check_same, kept_places, sizes
-from compact_networks import Numbers, along_last, batch_norm, conv, masked, mlp, relu
+from compact_images import batch_norm, conv
+from compact_networks import Numbers, along_last, masked, mlp, relu
 from flax import linen
 
 import synflow_jax as sf
 
-
-@pytest.fixture(autouse=True)
-def wide(others_promote: None):
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("others_promote", "wide")
 
 
 @pytest.fixture
@@ -131,9 +128,7 @@ def test_units_dead_only_in_inference_are_refused_in_training() -> None:
     small = sf.compact(*case)
     with pytest.raises(ValueError, match="removed"):
         small.of(training)(small.params, case.inputs)
-    together = Case(
-        lambda params, x: (case.apply_fn(params, x), training(params, x)[0]), *case[1:]
-    )
+    together = Case(lambda params, x: (case.apply_fn(params, x), training(params, x)[0]), *case[1:])
     assert check_same(together).params["w"].shape[-1] == 5
 
 
@@ -142,7 +137,8 @@ def test_constants() -> None:
     assert sf.compact(*case).report.constant == 2
     assert "2 units stay" in str(sf.compact(*case))
     dropped = sf.compact(*case, constants="drop")
-    assert dropped.params["w"].shape[-1] == 3 and not dropped.report.constant
+    assert dropped.params["w"].shape[-1] == 3
+    assert not dropped.report.constant
     n = Numbers(0)
     params = {"a": n(4, 5), "c": jnp.zeros(5), "b": n(5, 2)}
     mask = {"a": jnp.broadcast_to(jnp.arange(5) > 1, (4, 5)), "c": jnp.asarray(True)}
@@ -175,7 +171,7 @@ def test_a_mask_without_paths_names_the_layer(layer: str) -> None:
         "a": jnp.broadcast_to(jnp.arange(5) > 2, (4, 5)),
         "b": jnp.broadcast_to((jnp.arange(5) <= 2)[:, None], (5, 2)),
     }
-    with pytest.raises(ValueError, match="no path .* 'b'"):
+    with pytest.raises(ValueError, match=r"no path .* 'b'"):
         sf.compact(apply_fn, params, half, n(3, 4))
 
 

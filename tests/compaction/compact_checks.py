@@ -112,13 +112,29 @@ def _floats(gradient: Any, params: Any) -> Any:
 
 
 def check_shrink_and_expand(small: sf.Compact) -> None:
-    """What is left, at full shape and back."""
+    """What is left, at full shape and back; at full shape a mask broadcasts no more."""
     for tree in (small.params, small.mask):
         again = small.shrink(small.expand(tree))
-        jax.tree.map(np.testing.assert_array_equal, again, tree)
+        for found, expected in zip(*map(jax.tree.leaves, (again, tree)), strict=True):
+            np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
 
 
 def check_nothing_more_goes(small: sf.Compact, inputs: Any) -> None:
     again = sf.compact(small.apply_fn, small.params, small.mask, inputs)
     shapes = [[leaf.shape for leaf in jax.tree.leaves(each.params)] for each in (small, again)]
     assert shapes[0] == shapes[1]
+
+
+def check_report(small: sf.Compact, case: Case) -> None:
+    """It counts what is there."""
+    report = small.report
+    assert report.total[:2] == (sizes(case.params), sizes(small.params))
+    assert report.total[2] >= report.total[3]
+    kept = [
+        np.broadcast_to(np.asarray(own), leaf.shape).sum()
+        for leaf, own in zip(*map(jax.tree.leaves, (small.params, small.mask)), strict=True)
+        if leaf.ndim > 1
+    ]
+    assert sum(layer.kept for layer in report.layers if len(layer.shape) > 1) == sum(kept)
+    for layer in report.layers:
+        assert layer.name in str(small)
