@@ -13,25 +13,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import jax
 import pytest
 
 # Commands that tests start in processes of their own leave the user's cache alone.
 os.environ["SYNFLOW_JAX_COMPILATION_CACHE"] = "off"
 
-# One cache for the modules of a process and for the processes it starts: JAX reads an entry that
-# another worker has written in half. It is set before JAX is imported, which reads it then.
+# A cache for this process's modules alone: one that is written by others, or by processes that
+# tests kill or leave without disk, may have entries in half.
 cleanup = ExitStack()
-os.environ["JAX_COMPILATION_CACHE_DIR"] = cleanup.enter_context(tempfile.TemporaryDirectory())
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-
-import jax  # noqa: E402
+folder = cleanup.enter_context(tempfile.TemporaryDirectory())
+jax.config.update("jax_compilation_cache_dir", folder)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 # Halves the time of compilation. Read when the first program is compiled, also by processes that
 # tests start. A release of XLA that doesn't know a flag ends at once, so others go without.
 if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
-    os.environ["XLA_FLAGS"] = (
-        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
-    )
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
 
 MOST_BYTES = 1_200_000_000
 # Those that take longest begin, so that no worker is left alone with one at the end.

@@ -7,10 +7,11 @@ from flax import nnx
 
 import synflow_jax as sf
 from experiments.networks.lenet import LeNet300, SmallConv
-from experiments.networks.small import SmallMLP, SmallVGG
+from experiments.networks.small import WIDE, SmallMLP, SmallVGG
 
 NETWORKS: dict[str, Callable[..., nnx.Module]] = {
     "small-vgg": SmallVGG,
+    "wide-vgg": partial(SmallVGG, stages=WIDE),
     "small-mlp": SmallMLP,
     "lenet-300-100": LeNet300,
     "small-conv": SmallConv,

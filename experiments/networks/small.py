@@ -9,6 +9,7 @@ from flax import nnx
 
 # One list of widths for each resolution; a 2x2 max pooling lies between them.
 WIDTHS = ((16,), (32, 32), (64, 64, 64))
+WIDE = ((128,), (256, 256), (512, 512, 512))
 
 
 class SmallVGG(nnx.Module):
@@ -18,10 +19,18 @@ class SmallVGG(nnx.Module):
     take their place.
     """
 
-    def __init__(self, classes: int, image_shape: tuple[int, ...] = (8, 8, 1), *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        classes: int,
+        image_shape: tuple[int, ...] = (8, 8, 1),
+        *,
+        stages: tuple[tuple[int, ...], ...] = WIDTHS,
+        rngs: nnx.Rngs,
+    ):
         if image_shape != (8, 8, 1):
             raise ValueError(f"small-vgg is for images of shape (8, 8, 1), got {image_shape}")
-        widths = [width for stage in WIDTHS for width in stage]
+        self.depths = tuple(map(len, stages))
+        widths = [width for stage in stages for width in stage]
         self.convolutions = nnx.List(
             nnx.Conv(
                 before,
@@ -39,9 +48,9 @@ class SmallVGG(nnx.Module):
 
     def __call__(self, images: jax.Array) -> jax.Array:
         x, layers = images, zip(self.convolutions, self.norms, strict=True)
-        for stage, widths in enumerate(WIDTHS):
+        for stage, depth in enumerate(self.depths):
             x = _halve(x) if stage else x
-            for _ in widths:
+            for _ in range(depth):
                 convolution, norm = next(layers)
                 x = nnx.relu(norm(convolution(x)))
         return self.dense(x.mean((1, 2)))

@@ -13,6 +13,7 @@ from experiments.runs.folders import open_run
 from experiments.singleshot.experiment import experiment, task_of
 from experiments.singleshot.options import Options, resolved
 from experiments.singleshot.published import read_singleshot
+from experiments.singleshot.rows import CompactRow, compact_text, plain
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -23,13 +24,19 @@ def main(args: Sequence[str] | None = None) -> None:
         partial(read_singleshot, model=options.model, data=options.data), options.paper_data
     )
     task = task_of(options)
-    folder = open_run("singleshot", options, free=("workers", "data_dir", "paper_data"))
-    rows = experiment(options, task, folder)
+    free = ["workers", "data_dir", "paper_data"]
+    # Without it a run is the one that it was before there was the option.
+    free += [] if options.compact else ["compact"]
+    folder = open_run("singleshot", options, free=free)
+    found = experiment(options, task, folder)
+    rows = [plain(row) for row in found]
     figure = accuracy_figure(rows, chance=1 / task.data.classes)
     draw_paper(figure, paper, STYLES)
     head = f"Test accuracy in %: mean (lowest-highest) of {options.seeds} seeds."
     notes = f"{head}\nxN: in N of them a layer has collapsed."
-    finish(folder, figure, notes, table(rows), agreement(rows, paper), started=started)
+    small = [row for row in found if isinstance(row, CompactRow)]
+    texts = [table(rows), compact_text(small) if small else "", agreement(rows, paper)]
+    finish(folder, figure, notes, *texts, started=started)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Every method, compression and seed: pruned, trained and tested."""
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import jax
 
 import synflow_jax as sf
 from experiments.data import load
@@ -21,10 +24,13 @@ from experiments.singleshot.options import (
     powers_of,
     recipe_of,
 )
+from experiments.singleshot.rows import CompactRow, compact_row
 from experiments.training import (
     Member,
+    Network,
     Task,
     accuracy,
+    compacted,
     load_task,
     make_member,
     make_task,
@@ -46,7 +52,7 @@ def task_of(options: Options) -> Task:
         refuse(str(error))
 
 
-def experiment(options: Options, task: Task, folder: Path) -> list[Row]:
+def experiment(options: Options, task: Task, folder: Path) -> list[Row] | list[CompactRow]:
     """Every method, compression and seed."""
     powers, shape = powers_of(options), task.data.train.shape
     scores = score_fns(task.apply_fn, shape, temperature=options.grasp_temperature)
@@ -62,12 +68,16 @@ def experiment(options: Options, task: Task, folder: Path) -> list[Row]:
         for m in members
     ]
 
-    def rows(name: str, method: str, index: int, member: Member) -> list[Row]:
-        mask = mask_of(method, index, member)
+    def rows(name: str, method: str, index: int, member: Member) -> list[Any]:
+        mask, pruning = mask_of(method, index, member)
         layers = sf.layer_table(mask, member.network.params)
         whole = layers.kept == layers.size
-        loss, found = unpruned[member.seed]() if whole else trained(member, mask, name=name)
-        return [result_row(method, member.seed, powers[index], layers, loss=loss, accuracy=found)]
+        found = unpruned[member.seed]() if whole else trained(member, mask, name=name)
+        results = {"loss": found.loss, "accuracy": found.accuracy}
+        row = result_row(method, member.seed, powers[index], layers, **results)
+        if not options.compact:
+            return [row]
+        return [compact_row(row, found.left, pruning, found.compaction, found.training)]
 
     cells = {
         name: partial(rows, name, method, index, member)
@@ -76,19 +86,22 @@ def experiment(options: Options, task: Task, folder: Path) -> list[Row]:
         for member in members
         for name in [f"{method}-{power}-{member.seed}"]
     }
-    return run_cells(folder, cells, Row, workers=options.workers if is_small(options) else 1)
+    row_type = CompactRow if options.compact else Row
+    return run_cells(folder, cells, row_type, workers=options.workers if is_small(options) else 1)
 
 
 def masks(
     options: Options, scores: Mapping[str, ScoreFn], members: Sequence[Member]
-) -> Callable[[str, int, Member], Any]:
-    """``(method, index of the compression, member)`` to a mask.
+) -> Callable[[str, int, Member], tuple[Any, float]]:
+    """``(method, index of the compression, member)`` to a mask, and how long that took.
 
-    A small network is pruned to all compressions in one call, a large one to each alone.
+    A small network is pruned to all compressions in one call, which share its time; a large one to
+    each alone.
     """
 
-    def prune(method: str, powers: Sequence[float], member: Member) -> list[Any]:
-        return pruned_masks(
+    def prune(method: str, powers: Sequence[float], member: Member) -> tuple[list[Any], float]:
+        started = time.perf_counter()
+        found = pruned_masks(
             scores[method],
             member.network.params,
             powers,
@@ -96,31 +109,69 @@ def masks(
             key=member.pruning_key,
             batch=member.batch,
         )
+        return found, (time.perf_counter() - started) / len(powers)
 
     powers = powers_of(options)
-    if not is_small(options):
-        return lambda method, index, member: prune(method, [powers[index]], member)[0]
     sweeps = {
         (method, m.seed): once(partial(prune, method, powers, m))
         for method in options.methods
         for m in members
     }
-    return lambda method, index, member: sweeps[method, member.seed]()[index]
+
+    def mask_of(method: str, index: int, member: Member) -> tuple[Any, float]:
+        if is_small(options):
+            found, seconds = sweeps[method, member.seed]()
+            return found[index], seconds
+        (mask,), seconds = prune(method, [powers[index]], member)
+        return mask, seconds
+
+    return mask_of
+
+
+class Outcome(NamedTuple):
+    """A training.
+
+    Attributes:
+        loss: the last epoch's.
+        accuracy: on the test images.
+        left: weights of the network that was trained.
+        compaction: seconds from the mask to that network.
+        training: seconds after that.
+    """
+
+    loss: float
+    accuracy: float
+    left: int
+    compaction: float
+    training: float
 
 
 def train(
     options: Options, task: Task, folder: Path, member: Member, mask: Any, *, name: str
+) -> Outcome:
+    """The network trained under a mask, or with ``--compact`` what is left of it."""
+    network, started = member.network, time.perf_counter()
+    if options.compact and not name.startswith("unpruned"):
+        task, network, mask = compacted(task, network, mask)
+    begun = time.perf_counter()
+    place = None if is_small(options) else folder / "trainings" / name
+    loss, found = tested(task, network, mask, member.training_key, place)
+    ended = time.perf_counter()
+    left = sf.layer_table(mask, network.params).size
+    return Outcome(loss, found, left, begun - started, ended - begun)
+
+
+def tested(
+    task: Task, network: Network, mask: Any, key: jax.Array, place: Path | None
 ) -> tuple[float, float]:
     """The last epoch's loss and the test accuracy.
 
-    A large network's training has checkpoints in ``trainings/NAME`` until it's done: one that was
-    killed goes on from its last epoch.
+    A training in a ``place`` has checkpoints there until it's done: one that was killed goes on
+    from its last epoch.
     """
-    given = task, member.network, mask, member.training_key
-    if is_small(options):
-        state, loss, _ = train_network(*given, one_call=True)
+    if place is None:
+        state, loss, _ = train_network(task, network, mask, key, one_call=True)
         return loss, accuracy(task, state, batch_size=task.data.test.size)
-    place = folder / "trainings" / name
-    _, loss, epochs = train_network(*given, folder=place)
+    _, loss, epochs = train_network(task, network, mask, key, folder=place)
     shutil.rmtree(place)
     return loss, epochs[-1].test_top1

@@ -44,6 +44,9 @@ class Options(RunOptions):
     """Training images of each class that SNIP and GraSP score with."""
     grasp_temperature: float = 200.0
     """GraSP divides the logits by it."""
+    compact: bool = False
+    """Train what is left as a smaller dense network; rows.csv and a second table then hold how
+    long it all took."""
     full: bool = False
     """The paper's size: VGG-16-BN on CIFAR-100 up to a compression of a million, with the
     published training recipe. The data must have been prepared."""

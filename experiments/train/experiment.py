@@ -1,5 +1,7 @@
 """One network, or several at once: pruned, and trained with checkpoints."""
 
+import itertools
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +17,11 @@ from experiments.runs.options import refuse
 from experiments.train.options import Options, networks_of, recipe_of
 from experiments.training import (
     EpochRow,
+    Network,
     NonFiniteLossError,
     Task,
     TrainState,
+    compacted,
     init_state,
     make_member,
     make_task,
@@ -33,11 +37,15 @@ FREE = "data_dir tensorboard checkpoint_every sharding coordinator processes pro
 def run(options: Options) -> None:
     """Prunes and trains; what is wrong with the options or the data ends the program."""
     task = task_of(options)
-    folder = open_run("train", options, free=FREE)
+    # Without it a run is the one that it was before there was the option.
+    folder = open_run("train", options, free=[*FREE, *([] if options.compact else ["compact"])])
+    times = [time.perf_counter()]
+    task, state = pruned(options, task)
+    times.append(time.perf_counter())
     try:
-        _, _, rows = train_state(
+        state, _, rows = train_state(
             task,
-            pruned_state(options, task),
+            state,
             epochs=task.epochs,
             folder=folder,
             checkpoint_every=options.checkpoint_every,
@@ -50,8 +58,11 @@ def run(options: Options) -> None:
         if jax.process_count() > 1:  # The other process may be what's missing, not the disk.
             raise
         refuse(str(error))
+    times.append(time.perf_counter())
     if jax.process_index() == 0:
         print(table(options, rows))
+        if options.compact:
+            print(f"\n{compact_text(state, times)}")
         print(f"\n{folder} has metrics.csv, config.json and checkpoints")
 
 
@@ -92,16 +103,23 @@ def load_data(options: Options) -> Any:
         raise ModuleNotFoundError(f"--data {options.data}: {error}; {extra}") from error
 
 
-def pruned_state(options: Options, task: Task) -> TrainState:
-    """The state of the pruned network, or of several, seeds by compressions."""
-    states = [state for seed in range(options.seeds) for state in seed_states(options, task, seed)]
+def pruned(options: Options, task: Task) -> tuple[Task, TrainState]:
+    """The pruned network's state, or that of several, seeds by compressions; with ``--compact``
+    that of the small network, and its task.
+    """
+    found = [each for seed in range(options.seeds) for each in seed_networks(options, task, seed)]
+    if options.compact:
+        ((network, mask, key),) = found
+        task, network, mask = compacted(task, network, mask)
+        return task, init_state(task.setup, network, mask, key)
+    states = [init_state(task.setup, *each) for each in found]
     if len(states) == 1:
-        return states[0]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        return task, states[0]
+    return task, jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
 
-def seed_states(options: Options, task: Task, seed: int) -> list[TrainState]:
-    """One initialization at every compression."""
+def seed_networks(options: Options, task: Task, seed: int) -> list[tuple[Network, Any, jax.Array]]:
+    """One initialization at every compression: network, mask and key."""
     method = METHODS[options.method]
     member = make_member(
         task,
@@ -118,7 +136,7 @@ def seed_states(options: Options, task: Task, seed: int) -> list[TrainState]:
         key=member.pruning_key,
         batch=member.batch,
     )
-    return [init_state(task.setup, member.network, mask, member.training_key) for mask in masks]
+    return [(member.network, mask, member.training_key) for mask in masks]
 
 
 def table(options: Options, rows: Sequence[EpochRow]) -> str:
@@ -128,3 +146,13 @@ def table(options: Options, rows: Sequence[EpochRow]) -> str:
     means = last.reshape(options.seeds, len(powers)).mean(axis=0)
     lines = [f"{10**p:12,.1f}  {100 * m:8.2f}" for p, m in zip(powers, means, strict=True)]
     return "\n".join([" compression  accuracy", *lines])
+
+
+def compact_text(state: TrainState, times: Sequence[float]) -> str:
+    """Weights of the small network, and how long this process took; one that went on with a run
+    that was stopped counts only what it did itself.
+    """
+    left = sum(leaf.size for leaf in jax.tree.leaves(state.params) if leaf.ndim > 1)
+    first, second = (after - before for before, after in itertools.pairwise(times))
+    took = f"pruning and compaction took {first:.1f} s, training {second:.1f} s"
+    return f"{left:,} weights were trained; {took}, together {first + second:.1f} s"

@@ -35,6 +35,8 @@ class Options(RunOptions):
     """Rounds of pruning, by default 100 for SynFlow and 1 for the others."""
     scoring_images: int = 10
     """Training images of each class that SNIP and GraSP score with."""
+    compact: bool = False
+    """Train what is left as a smaller dense network: one at a time."""
     seeds: int = 1
     """Networks for each compression, each with its own random numbers; all are trained at once."""
     preset: str | None = None
@@ -72,10 +74,9 @@ class Options(RunOptions):
         check_processes(self.coordinator, self.processes, self.process)
         if self.sharding == "none" and self.coordinator is not None:
             raise ValueError("--sharding none is for one process; take data or fsdp")
-        if self.sharding == "fsdp" and networks_of(self) > 1:
-            raise ValueError(
-                "--sharding fsdp takes one --log10-compression and one of --seeds at a time"
-            )
+        alone = "--sharding fsdp" if self.sharding == "fsdp" else "--compact"
+        if (self.sharding == "fsdp" or self.compact) and networks_of(self) > 1:
+            raise ValueError(f"{alone} takes one --log10-compression and one of --seeds at a time")
         if self.tensorboard:
             try:
                 check_tensorboard()

@@ -8,6 +8,8 @@ accuracy(task, state)
 Below it are compiled steps (`train_epoch`, `evaluate`) and runs kept on disk (`fit`).
 """
 
+from experiments.training.compaction import Compacted as Compacted
+from experiments.training.compaction import compacted as compacted
 from experiments.training.evaluation import evaluate as evaluate
 from experiments.training.fit import EpochRow as EpochRow
 from experiments.training.fit import NonFiniteLossError as NonFiniteLossError

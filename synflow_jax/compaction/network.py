@@ -160,7 +160,7 @@ def compact(
     check_scalars(mask)
     if constants not in ("keep", "at_zero", "drop"):
         raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
-    return compacted(apply_fn, params, mask, inputs, constants=constants)
+    return compacted(apply_fn, params, mask, inputs, constants=constants)[0]
 
 
 def compacted(
@@ -171,8 +171,11 @@ def compacted(
     *,
     constants: Constants,
     anew: Anew | None = None,
-) -> Compact:
-    """`compact` without its checks; ``anew`` if the function will be traced anew."""
+) -> tuple[Compact, units.Program]:
+    """`compact` without its checks, and the program of the whole network.
+
+    ``anew`` if the function will be traced anew.
+    """
     leaves, treedef = jax.tree.flatten(params)
     masks = jax.tree.leaves(mask)
     avals = [jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
@@ -184,13 +187,14 @@ def compacted(
     decision = decide(before, program, anew)
     whole = decision.whole
     masked = jax.tree.map(_masked, params, mask)
-    return Compact(
+    small = Compact(
         params=shrunk(masked, whole),
         mask=shrunk(mask, whole),
         apply_fn=smaller(whole, apply_fn),
         report=report_of(whole, program, decision, masks, inputs),
         _whole=whole,
     )
+    return small, program
 
 
 def _masked(leaf: Any, mask: Any) -> jax.Array:

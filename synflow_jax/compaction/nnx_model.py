@@ -9,6 +9,7 @@ import numpy as np
 
 from synflow_jax import units
 from synflow_jax.checks import check_mask, check_scalars, check_values
+from synflow_jax.compaction.functions import runner
 from synflow_jax.compaction.network import Compact, compacted
 from synflow_jax.compaction.nnx_sizes import set_sizes, whole_axes
 from synflow_jax.compaction.whole import Anew, Constants, Left
@@ -74,22 +75,22 @@ def compact_nnx(
     check_scalars(mask)
     state = (params, others)
     masks = (mask, jax.tree.map(lambda _: np.True_, others))
-    both = _runs(_in_mode(model, True, call_options), state, inputs)
-    apply_fn = _outputs(model, both, call_options)
     anew = Anew(whole_axes(model, _paths(state)))
-    small = compacted(apply_fn, state, masks, inputs, constants=constants, anew=anew)
+
+    def attempt(both: bool) -> tuple[Compact, units.Program]:
+        apply_fn = _outputs(model, both, call_options)
+        return compacted(apply_fn, state, masks, inputs, constants=constants, anew=anew)
+
+    both = True
+    try:
+        small, program = attempt(both)
+    except ValueError:  # the model doesn't run with the batch's statistics, or not at all
+        both = False
+        small, program = attempt(both)
     small_model = nnx.merge(graph, *small.params, copy=True)
     set_sizes(small_model, _kernels_left(state, small))
-    _check_equal(small, small_model, inputs, both, call_options)
+    _check_equal(small, program, _outputs(small_model, both, call_options), inputs)
     return small_model, small.mask[0]
-
-
-def _runs(fn: Callable[..., Any], *args: Any) -> bool:
-    try:
-        jax.eval_shape(fn, *args)
-    except Exception:  # whatever a model raises that can't be called like this
-        return False
-    return True
 
 
 def _outputs(model: Any, both: bool, options: dict[str, Any]) -> Callable[..., Any]:
@@ -127,11 +128,11 @@ def _paths(state: Any) -> list[tuple[Any, ...]]:
 
 
 def _check_equal(
-    small: Compact, model: Any, inputs: Any, both: bool, options: dict[str, Any]
+    small: Compact, program: units.Program, native: Callable[..., Any], inputs: Any
 ) -> None:
     """The model computes what the small function does: by its steps, or else by numbers."""
-    native = _outputs(model, both, options)
-    ours = units.traced(small.apply_fn, small.params, inputs)
+    run = runner(small._whole, program)
+    ours = units.traced(run, *jax.tree.leaves((small.params, inputs)))
     try:
         theirs = units.traced(native, small.params, inputs)
         if _outline(ours) == _outline(theirs) or _same_numbers(small, native, inputs):

@@ -12,7 +12,7 @@ NOTEBOOKS = sorted((ROOT / "experiments" / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["quickstart", "sweep", "theory"]
+    assert [path.stem for path in NOTEBOOKS] == ["faster", "quickstart", "sweep", "theory"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.reporting.results import Row
 from experiments.singleshot.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("others_promote")
@@ -37,6 +38,26 @@ def test_rows_configuration_and_figure(tmp_path: Path, capsys: pytest.CaptureFix
         assert 0.05 <= float(row["accuracy"]) <= 1
     assert {row["collapsed"] for row in rows if row["method"] == "synflow"} == {"0"}
     assert "synflow" in capsys.readouterr().out
+
+
+def test_compact_trains_the_same_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = []
+    for run, flags in (("masked", []), ("compact", ["--compact"])):
+        main([*SMALL, *flags, "--results", str(tmp_path), "--run", run])
+        text = (tmp_path / "singleshot" / run / "rows.csv").read_text()
+        tables.append(list(csv.DictReader(text.splitlines())))
+    assert "small network" in capsys.readouterr().out
+    assert tuple(tables[0][0]) == Row._fields
+    for before, after in zip(*tables, strict=True):
+        for name in ("method", "seed", "log10_compression", "weights", "kept", "collapsed"):
+            assert before[name] == after[name]
+        assert float(after["loss"]) == pytest.approx(float(before["loss"]), rel=1e-2)
+        assert float(after["accuracy"]) == pytest.approx(float(before["accuracy"]), abs=0.03)
+        # Magnitude leaves no path at a compression of 100: there's nothing to make small.
+        small = before["method"] == "synflow" and before["log10_compression"] == "2.0"
+        assert (int(after["left"]) < int(after["weights"]) / 10) == small
+        assert int(after["left"]) >= int(after["kept"])
+        assert all(float(after[f"{name}_seconds"]) > 0 for name in ("pruning", "training"))
 
 
 @pytest.mark.parametrize(
