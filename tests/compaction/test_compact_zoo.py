@@ -45,7 +45,7 @@ SLOW = [
     ("tinyimagenet/vgg11-bn", 16, 32, "synflow", 50),
     ("tinyimagenet/resnet18", 16, 8, "synflow", 50),
     ("tinyimagenet/resnet50", 16, 8, "synflow", 50),
-    ("tinyimagenet/wide-resnet34", 16, 8, "random", 3),
+    ("tinyimagenet/wide-resnet34", 16, 8, "snip", 50),
     ("imagenet/vgg11", 16, 32, "snip", 20),
     ("imagenet/resnet18", 16, 32, "synflow", 50),
     ("imagenet/resnet50", 16, 32, "snip", 20),
@@ -72,10 +72,9 @@ def check_model(model: Model, mask: Any) -> sf.Compact:
     return small
 
 
-@pytest.mark.parametrize("blocks", [3, pytest.param(64, marks=pytest.mark.slow)])
-def test_blocks_in_a_scan(blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resnet, "SCAN_FROM", min(blocks, resnet.SCAN_FROM))
-    plan = narrow_plan("lottery/resnet20", 4, (blocks + 1,))
+def test_blocks_in_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resnet, "SCAN_FROM", 3)
+    plan = narrow_plan("lottery/resnet20", 4, (4,))
     plan = replace(plan, widths=(4,), inner_widths=(4,))
     model = narrow(plan, 6)
     mask = pruned(model, score_fn(model, "random"), 4)
