@@ -19,3 +19,10 @@ def strict(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def others_promote() -> None:
     """Marks tests that call into Flax or optax."""
+
+
+@pytest.fixture
+def wide() -> Iterator[None]:
+    """Everything in float64."""
+    with jax.enable_x64(True):
+        yield

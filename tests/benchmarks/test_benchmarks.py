@@ -130,6 +130,9 @@ def test_cases_of_a_gpu_run_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> 
         ("rounds", "fraction of memory bandwidth"),
         ("kth", "synflow_jax"),
         ("kth", "of np.partition's time"),
+        ("compact", "times as fast"),
+        ("compact", "times as fast"),
+        ("compact", "s"),
         ("training", "over the bare step"),
     ]
     assert 0 < rows[1].figures[rows[1].result].highest < 1
