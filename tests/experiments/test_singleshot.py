@@ -9,7 +9,9 @@ import pytest
 from experiments.reporting.results import Row
 from experiments.singleshot.__main__ import main
 
-pytestmark = pytest.mark.usefixtures("others_promote")
+# Compiled without optimizations, `x == x.max()` may compare what was rounded in two ways, so
+# that the gradient of a max pooling by reshaping is lost.
+pytestmark = [pytest.mark.usefixtures("others_promote"), pytest.mark.optimized]
 
 SMALL = [
     *("--methods", "synflow", "magnitude"),
@@ -42,9 +44,8 @@ def test_rows_configuration_and_figure(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_compact_trains_the_same_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables = []
-    # In float32 rounding decides which of two equal pixels a max pooling takes, and at the recipe's
-    # learning rate of 0.1 it grows a hundred million times in an epoch. In float64
-    # test_training_compact holds the same steps to 1e-9.
+    # At the recipe's learning rate of 0.1 what float32 rounds grows a hundred million times in an
+    # epoch. In float64 test_training_compact holds the same steps to 1e-9.
     slow = [*SMALL, "--learning-rate", "0.003"]
     for run, flags in (("masked", []), ("compact", ["--compact"])):
         main([*slow, *flags, "--results", str(tmp_path), "--run", run])
@@ -55,8 +56,8 @@ def test_compact_trains_the_same_small(tmp_path: Path, capsys: pytest.CaptureFix
     for before, after in zip(*tables, strict=True):
         for name in ("method", "seed", "log10_compression", "weights", "kept", "collapsed"):
             assert before[name] == after[name]
-        assert float(after["loss"]) == pytest.approx(float(before["loss"]), rel=1e-2)
-        assert float(after["accuracy"]) == pytest.approx(float(before["accuracy"]), abs=0.03)
+        assert float(after["loss"]) == pytest.approx(float(before["loss"]), rel=1e-4)
+        assert float(after["accuracy"]) == pytest.approx(float(before["accuracy"]), abs=0.01)
         # Magnitude leaves no path at a compression of 100: there's nothing to make small.
         small = before["method"] == "synflow" and before["log10_compression"] == "2.0"
         assert (int(after["left"]) < int(after["weights"]) / 10) == small
