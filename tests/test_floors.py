@@ -19,7 +19,7 @@ FLOORS = [
         "selection",
         "homogeneous",
         "source_lines",
-        "units",
+        "wiring",
     },
     {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models", "sparse_files"},
     {"rounds", "compaction"},

@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from synflow_jax import units
+from synflow_jax import wiring
 from synflow_jax.compaction.whole import Left, Whole
 from synflow_jax.source_lines import source_line
 
@@ -69,37 +69,37 @@ def _traced(
         jax.ShapeDtypeStruct(aval.shape, jnp.result_type(leaf))
         for aval, leaf in zip(whole.avals, leaves, strict=True)
     ]
-    program = units.traced(flat, wide, rest)
+    program = wiring.traced(flat, wide, rest)
     run = runner(whole, program)
     return jax.make_jaxpr(run)(*leaves, *rest), program.out_tree
 
 
-def runner(whole: Whole, program: units.Program) -> Callable[..., list[Any]]:
+def runner(whole: Whole, program: wiring.Program) -> Callable[..., list[Any]]:
     """A program as a function of what is left of its first inputs, the params, and its others."""
     known = whole.known(program)
     kept = _kept(program, known, dict(zip(program.inputs, whole.lefts, strict=False)))
     again = _again(program, known, kept)
 
     def run(*arrays: Any) -> list[Any]:
-        return units.run(program, kept, again, arrays)
+        return wiring.run(program, kept, again, arrays)
 
     return run
 
 
-def _kept(program: units.Program, known: units.Known, lefts: dict[int, Left]) -> units.KeptOf:
+def _kept(program: wiring.Program, known: wiring.Known, lefts: dict[int, Left]) -> wiring.KeptOf:
     """The indices of all values that are left if these are left of some of the inputs."""
-    axes = units.axes_of(program)
-    constraints = units.constraints_of(units.Context(axes, known, False))
+    axes = wiring.axes_of(program)
+    constraints = wiring.constraints_of(wiring.Context(axes, known, False))
     whole = [value for value in program.inputs if value not in lefts]
-    constraints += units.held(axes, whole, None)
+    constraints += wiring.held(axes, whole, None)
     gone, kept = [], []
     for value, left in lefts.items():
         for indices, own in zip(axes.all_of(value), left, strict=True):
             gone.append(indices[~own])
             kept.append(indices[own])
     try:
-        flags = ~units.gone_with(constraints, axes.count, gone, kept)
-    except units.ConflictError as conflict:
+        flags = ~wiring.gone_with(constraints, axes.count, gone, kept)
+    except wiring.ConflictError as conflict:
         raise ValueError(_message(conflict.step)) from None
 
     @functools.cache
@@ -109,7 +109,7 @@ def _kept(program: units.Program, known: units.Known, lefts: dict[int, Left]) ->
     return of
 
 
-def _message(step: units.Step | None) -> str:
+def _message(step: wiring.Step | None) -> str:
     where = f"'{step.name}' at {source_line(step)} uses" if step else "it uses"
     return (
         f"the function can't run on what is left of the params: {where} units that were "
@@ -118,12 +118,12 @@ def _message(step: units.Step | None) -> str:
     )
 
 
-def _again(program: units.Program, known: units.Known, kept: units.KeptOf) -> units.Again:
+def _again(program: wiring.Program, known: wiring.Known, kept: wiring.KeptOf) -> wiring.Again:
     """The same for derivatives of a program's steps."""
 
-    def again(derivative: units.Program, step: units.Step) -> Any:
+    def again(derivative: wiring.Program, step: wiring.Step) -> Any:
         moved, fixed = (
-            [value for value in values if units.is_float(program.avals[value])]
+            [value for value in values if wiring.is_float(program.avals[value])]
             for values in (step.operands, step.results)
         )
         # Tangents are pushed from operands to results, cotangents pulled back.
@@ -131,8 +131,8 @@ def _again(program: units.Program, known: units.Known, kept: units.KeptOf) -> un
         inputs = [*step.operands, *(moved if forward else fixed)]
         outputs = [*step.results, *fixed] if forward else moved
         facts = [known.facts[value] for value in step.operands]
-        facts += [units.unknown(len(program.shape(value))) for value in inputs[len(facts) :]]
-        own = units.learned(derivative, facts, derivative.inputs)
+        facts += [wiring.unknown(len(program.shape(value))) for value in inputs[len(facts) :]]
+        own = wiring.learned(derivative, facts, derivative.inputs)
         inner = [*derivative.inputs, *derivative.outputs]
         lefts = {a: tuple(kept(b)) for a, b in zip(inner, [*inputs, *outputs], strict=True)}
         left = _kept(derivative, own, lefts)

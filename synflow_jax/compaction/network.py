@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from synflow_jax import units
+from synflow_jax import wiring
 from synflow_jax.checks import (
     called,
     check_callable,
@@ -171,7 +171,7 @@ def compacted(
     *,
     constants: Constants,
     anew: Anew | None = None,
-) -> tuple[Compact, units.Program]:
+) -> tuple[Compact, wiring.Program]:
     """`compact` without its checks, and the program of the whole network.
 
     ``anew`` if the function will be traced anew.
@@ -202,9 +202,9 @@ def _masked(leaf: Any, mask: Any) -> jax.Array:
     return apply_mask(mask, leaf) if jnp.ndim(mask) else jnp.array(leaf, copy=True)
 
 
-def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], units.Program]:
-    def traced(leaves: Any, inputs: Any) -> units.Program:
-        return units.traced(
+def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], wiring.Program]:
+    def traced(leaves: Any, inputs: Any) -> wiring.Program:
+        return wiring.traced(
             lambda leaves, inputs: apply_fn(jax.tree.unflatten(treedef, leaves), inputs),
             leaves,
             inputs,
@@ -213,14 +213,14 @@ def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], units.Progr
     return traced
 
 
-def _check_paths(whole: Whole, program: units.Program) -> None:
+def _check_paths(whole: Whole, program: wiring.Program) -> None:
     """Something of the inputs reaches the outputs."""
     known = whole.known(program, constants="drop")
     reached = known.flowing.intersection(program.outputs)
     if any(known.facts[value].varies.any() for value in reached):
         return
-    sources = units.sources(program, program.inputs[: len(whole.avals)])
-    for step in units.all_steps(program.steps):
+    sources = wiring.sources(program, program.inputs[: len(whole.avals)])
+    for step in wiring.all_steps(program.steps):
         given = [value for value in step.operands if value in known.flowing]
         arrives = any(known.facts[value].varies.any() for value in given)
         layers = [sources[v] for v in step.operands if v in sources and v not in known.flowing]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from synflow_jax import units
+from synflow_jax import wiring
 from synflow_jax.checks import check_mask, check_scalars, check_values
 from synflow_jax.compaction.functions import runner
 from synflow_jax.compaction.network import Compact, compacted
@@ -77,7 +77,7 @@ def compact_nnx(
     masks = (mask, jax.tree.map(lambda _: np.True_, others))
     anew = Anew(whole_axes(model, _paths(state)))
 
-    def attempt(both: bool) -> tuple[Compact, units.Program]:
+    def attempt(both: bool) -> tuple[Compact, wiring.Program]:
         apply_fn = _outputs(model, both, call_options)
         return compacted(apply_fn, state, masks, inputs, constants=constants, anew=anew)
 
@@ -128,13 +128,13 @@ def _paths(state: Any) -> list[tuple[Any, ...]]:
 
 
 def _check_equal(
-    small: Compact, program: units.Program, native: Callable[..., Any], inputs: Any
+    small: Compact, program: wiring.Program, native: Callable[..., Any], inputs: Any
 ) -> None:
     """The model computes what the small function does: by its steps, or else by numbers."""
     run = runner(small._whole, program)
-    ours = units.traced(run, *jax.tree.leaves((small.params, inputs)))
+    ours = wiring.traced(run, *jax.tree.leaves((small.params, inputs)))
     try:
-        theirs = units.traced(native, small.params, inputs)
+        theirs = wiring.traced(native, small.params, inputs)
         if _outline(ours) == _outline(theirs) or _same_numbers(small, native, inputs):
             return
         why = "its results differ"
@@ -167,11 +167,11 @@ def _drawn(leaf: Any) -> jax.Array:
     return jnp.zeros(leaf.shape, leaf.dtype)
 
 
-def _outline(program: units.Program) -> list[Any]:
+def _outline(program: wiring.Program) -> list[Any]:
     """Operations, shapes and the numbers written in a program, in their order."""
     scalars = {v: c for v, c in program.constants.items() if np.size(c) == 1}
     found = []
-    for step in units.all_steps(program.steps):
+    for step in wiring.all_steps(program.steps):
         if step.name == "convert_element_type" and step.operands[0] in scalars:
             # One program has a number of another type where the other converts it.
             scalars[step.results[0]] = scalars[step.operands[0]]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from synflow_jax import units
+from synflow_jax import wiring
 from synflow_jax.compaction.whole import Decision, Whole
 from synflow_jax.source_lines import source_line
 
@@ -85,11 +85,11 @@ class Report:
 
 
 def report_of(
-    whole: Whole, program: units.Program, decision: Decision, masks: list[Any], inputs: Any
+    whole: Whole, program: wiring.Program, decision: Decision, masks: list[Any], inputs: Any
 ) -> Report:
     """The report of a decision."""
     params = program.inputs[: len(whole.avals)]
-    products = units.multiplications(program, params, decision.kept)
+    products = wiring.multiplications(program, params, decision.kept)
     batch = next((jnp.shape(x)[0] for x in jax.tree.leaves(inputs) if jnp.ndim(x)), 1) or 1
     layers, others = [], np.zeros(2, int)
     for value, name, aval, left, mask in zip(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from synflow_jax import units
+from synflow_jax import wiring
 
 Left = tuple[np.ndarray, ...]
 """For each axis of an array, which of its indices are left, bool."""
@@ -34,43 +34,43 @@ class Whole:
     treedef: Any
     avals: list[jax.ShapeDtypeStruct]
     names: list[str]
-    facts: list[units.Fact]
+    facts: list[wiring.Fact]
     constants: Constants
     lefts: list[Left]
 
-    def known(self, program: units.Program, *, constants: Constants | None = None) -> units.Known:
+    def known(self, program: wiring.Program, *, constants: Constants | None = None) -> wiring.Known:
         """What is known of a function's values; its first inputs are the params' leaves."""
         rest = program.inputs[len(self.avals) :]
-        inputs = [*self.facts, *(units.unknown(len(program.shape(value))) for value in rest)]
-        return units.learned(program, inputs, rest, _TAKEN_AS[constants or self.constants])
+        inputs = [*self.facts, *(wiring.unknown(len(program.shape(value))) for value in rest)]
+        return wiring.learned(program, inputs, rest, _TAKEN_AS[constants or self.constants])
 
 
-_TAKEN_AS: dict[Constants, Callable[[units.Fact], units.Fact]] = {
+_TAKEN_AS: dict[Constants, Callable[[wiring.Fact], wiring.Fact]] = {
     "keep": lambda fact: fact,
     "at_zero": lambda fact: fact._replace(moves=np.zeros_like(fact.moves)),
-    "drop": lambda fact: units.unknown(fact.varies.ndim, fact.varies),
+    "drop": lambda fact: wiring.unknown(fact.varies.ndim, fact.varies),
 }
 
 
-def fact_of(leaf: Any, mask: Any) -> units.Fact:
+def fact_of(leaf: Any, mask: Any) -> wiring.Fact:
     """What is known of a parameter: its numbers, and that they move where they are kept."""
     rank = leaf.ndim
     if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-        return units.unknown(rank)
+        return wiring.unknown(rank)
     if rank > 1 and np.ndim(mask):
         # Only where it is 0 matters of a kernel.
-        return units.unknown(rank, np.broadcast_to(np.asarray(mask), leaf.shape))
+        return wiring.unknown(rank, np.broadcast_to(np.asarray(mask), leaf.shape))
     trained = jnp.issubdtype(leaf.dtype, jnp.floating)
     number = np.where(np.asarray(mask), np.asarray(leaf), np.zeros((), leaf.dtype))
     moves = np.asarray(mask).reshape(np.shape(mask) or (1,) * rank) & trained
-    return units.Fact(np.zeros((1,) * rank, bool), number, moves)
+    return wiring.Fact(np.zeros((1,) * rank, bool), number, moves)
 
 
-def in_training(fact: units.Fact, left: Left) -> units.Fact:
+def in_training(fact: wiring.Fact, left: Left) -> wiring.Fact:
     """What is known of a parameter in training: not the numbers of what is left and moves."""
     stays = reduce(np.multiply.outer, left, np.True_)
     varies = fact.varies | (stays & fact.moves)
-    return units.Fact(varies, np.where(varies, np.zeros_like(fact.number), fact.number), fact.moves)
+    return wiring.Fact(varies, np.where(varies, np.zeros_like(fact.number), fact.number), fact.moves)
 
 
 class Decision(NamedTuple):
@@ -86,7 +86,7 @@ class Decision(NamedTuple):
 
     whole: Whole
     kept: Callable[[int], list[np.ndarray]]
-    held: dict[units.Step, int]
+    held: dict[wiring.Step, int]
     constant: int
 
 
@@ -100,7 +100,7 @@ class Anew(NamedTuple):
     whole: Sequence[tuple[int, int]]
 
 
-def decide(whole: Whole, program: units.Program, anew: Anew | None) -> Decision:
+def decide(whole: Whole, program: wiring.Program, anew: Anew | None) -> Decision:
     """The fewest indices that have to stay.
 
     A constant that units share is trained by those that stay. So what is left of the params
@@ -125,30 +125,30 @@ def _flat(decision: Decision) -> list[np.ndarray]:
 
 
 def _decide(
-    whole: Whole, program: units.Program, known: units.Known, start: units.Known, anew: Anew | None
+    whole: Whole, program: wiring.Program, known: wiring.Known, start: wiring.Known, anew: Anew | None
 ) -> Decision:
     """The fewest indices that have to stay, given what is known, and what was at the start."""
     leaves = len(whole.avals)
     params, rest = program.inputs[:leaves], program.inputs[leaves:]
-    axes = units.axes_of(program)
-    constraints = units.held(axes, [*rest, *_unused(program, params)], None)
+    axes = wiring.axes_of(program)
+    constraints = wiring.held(axes, [*rest, *_unused(program, params)], None)
     for leaf, axis in anew.whole if anew else ():
-        constraints.append(units.Hold(axes.of(params[leaf], axis), None))
-    constraints += units.constraints_of(units.Context(axes, known, anew is not None))
+        constraints.append(wiring.Hold(axes.of(params[leaf], axis), None))
+    constraints += wiring.constraints_of(wiring.Context(axes, known, anew is not None))
     used = [indices for value in program.outputs for indices in axes.all_of(value)]
     while True:
-        found = units.smallest(constraints, axes.count, used)
+        found = wiring.smallest(constraints, axes.count, used)
         # One index stays at least: checkpoints can't hold arrays without elements.
         empty = [
             indices[:1]
             for value in params
             for indices in axes.all_of(value)
-            if len(indices) and (found.reasons[indices] == units.GONE).all()
+            if len(indices) and (found.reasons[indices] == wiring.GONE).all()
         ]
         if not empty:
             break
-        constraints.append(units.Hold(empty[0], None))
-    flags = found.reasons < units.GONE
+        constraints.append(wiring.Hold(empty[0], None))
+    flags = found.reasons < wiring.GONE
 
     def kept(value: int) -> list[np.ndarray]:
         return [flags[indices] for indices in axes.all_of(value)]
@@ -160,17 +160,17 @@ def _decide(
         replace(whole, lefts=[tuple(kept(value)) for value in params]),
         kept,
         _held_back(found, of_leaves),
-        units.constant_units(program, start, axes, found),
+        wiring.constant_units(program, start, axes, found),
     )
 
 
-def _unused(program: units.Program, params: Sequence[int]) -> list[int]:
+def _unused(program: wiring.Program, params: Sequence[int]) -> list[int]:
     """The params that the function never uses."""
-    used = {value for step in units.all_steps(program.steps) for value in step.operands}
+    used = {value for step in wiring.all_steps(program.steps) for value in step.operands}
     return [value for value in params if value not in used and value not in program.outputs]
 
 
-def _held_back(found: units.Kept, of_leaves: np.ndarray) -> dict[units.Step, int]:
+def _held_back(found: wiring.Kept, of_leaves: np.ndarray) -> dict[wiring.Step, int]:
     """How many classes with indices of leaves each step holds back."""
     first = np.unique(found.classes[of_leaves], return_index=True)[1]
     reasons = found.reasons[of_leaves[first]]

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from synflow_jax.units.constraints import Constraint, Hold
-from synflow_jax.units.facts import Fact, unknown
-from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, Rule, nothing_known, unchanged
+from synflow_jax.wiring.constraints import Constraint, Hold
+from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.rule import Context, Rule, nothing_known, unchanged
 
 
 def _moved(step: Step, rank: int) -> Any:

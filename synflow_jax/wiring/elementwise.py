@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.units.constraints import Constraint
-from synflow_jax.units.facts import Fact, joined
-from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, Rule, nothing_known, unchanged
+from synflow_jax.wiring.constraints import Constraint
+from synflow_jax.wiring.facts import Fact, joined
+from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.rule import Context, Rule, nothing_known, unchanged
 
 
 def tie(context: Context, step: Step) -> list[Constraint]:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from synflow_jax.units.constraints import GONE, Constraint, Hold, Reasons, Sum
-from synflow_jax.units.facts import Fact, unknown
-from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, KeptOf, Rule, nothing_known, rebound, unchanged
+from synflow_jax.wiring.constraints import GONE, Constraint, Hold, Reasons, Sum
+from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.rule import Context, KeptOf, Rule, nothing_known, rebound, unchanged
 
 
 def least(pattern: np.ndarray, reasons: np.ndarray, axis: int) -> np.ndarray:

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from synflow_jax.units.constraints import GONE, Constraint, Hold, Indices, Reasons, Sum, folds
-from synflow_jax.units.facts import Fact, unknown
-from synflow_jax.units.program import Program, Step
-from synflow_jax.units.reductions import least
-from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.wiring.constraints import GONE, Constraint, Hold, Indices, Reasons, Sum, folds
+from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.reductions import least
+from synflow_jax.wiring.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
 # Matrix products
 

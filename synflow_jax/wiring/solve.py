@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synflow_jax.units.constraints import (
+from synflow_jax.wiring.constraints import (
     GONE,
     USED,
     Constraint,
@@ -17,7 +17,7 @@ from synflow_jax.units.constraints import (
     Sum,
     Tie,
 )
-from synflow_jax.units.program import Step
+from synflow_jax.wiring.program import Step
 
 
 class Kept(NamedTuple):

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import dtypes, lax
 
-from synflow_jax.units.calls import bound, is_float, pulled_back, pushed_forward
-from synflow_jax.units.moves import taken
-from synflow_jax.units.program import Program, Step, scan_sizes
-from synflow_jax.units.rule import KeptOf
-from synflow_jax.units.rules import RULES
+from synflow_jax.wiring.calls import bound, is_float, pulled_back, pushed_forward
+from synflow_jax.wiring.moves import taken
+from synflow_jax.wiring.program import Program, Step, scan_sizes
+from synflow_jax.wiring.rule import KeptOf
+from synflow_jax.wiring.rules import RULES
 
 Environment = dict[int, Any]
 

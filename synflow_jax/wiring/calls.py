@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import dtypes
 
-from synflow_jax.units.constraints import Constraint, Hold
-from synflow_jax.units.facts import Fact, unknown
-from synflow_jax.units.program import Program, Step, scan_sizes, traced
-from synflow_jax.units.rule import Context, rebound
+from synflow_jax.wiring.constraints import Constraint, Hold
+from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.program import Program, Step, scan_sizes, traced
+from synflow_jax.wiring.rule import Context, rebound
 
 # Loops
 

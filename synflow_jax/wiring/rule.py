@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synflow_jax.units.constraints import GONE, Axes, Constraint, Indices, Reasons, Sum, Tie
-from synflow_jax.units.facts import Fact, unknown
-from synflow_jax.units.program import Program, Step
+from synflow_jax.wiring.constraints import GONE, Axes, Constraint, Indices, Reasons, Sum, Tie
+from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.program import Program, Step
 
 
 class Known(NamedTuple):

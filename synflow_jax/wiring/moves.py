@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from synflow_jax.units.constraints import GONE, USED, Constraint, Hold, Reasons, Sum, Tie, folds
-from synflow_jax.units.facts import Fact, constant_fact, unknown
-from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.wiring.constraints import GONE, USED, Constraint, Hold, Reasons, Sum, Tie, folds
+from synflow_jax.wiring.facts import Fact, constant_fact, unknown
+from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
 
 def each(fact: Fact, function: Any) -> Fact:

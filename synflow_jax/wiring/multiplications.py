@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synflow_jax.units.constraints import USED, Axes
-from synflow_jax.units.program import Program, Step, all_steps
-from synflow_jax.units.rule import KeptOf, Known
-from synflow_jax.units.solve import Kept as Found
+from synflow_jax.wiring.constraints import USED, Axes
+from synflow_jax.wiring.program import Program, Step, all_steps
+from synflow_jax.wiring.rule import KeptOf, Known
+from synflow_jax.wiring.solve import Kept as Found
 
 
 def sources(program: Program, params: Sequence[int]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synflow_jax.units.program import Program, Step
+from synflow_jax.wiring.program import Program, Step
 
 Indices = np.ndarray
 """Numbers of indices, int64 of shape ``(size of the axis,)``."""

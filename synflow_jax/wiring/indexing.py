@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from synflow_jax.units.constraints import Constraint, Hold
-from synflow_jax.units.facts import Fact, unknown
-from synflow_jax.units.program import Program, Step
-from synflow_jax.units.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.wiring.constraints import Constraint, Hold
+from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
 
 Pairs = dict[int, int]
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from synflow_jax.units.calls import (
+from synflow_jax.wiring.calls import (
     is_float,
     of_a_round,
     of_all_rounds,
@@ -17,11 +17,11 @@ from synflow_jax.units.calls import (
     tangent_fact,
     tie_scan,
 )
-from synflow_jax.units.constraints import Axes, Constraint, Hold, flat_indices
-from synflow_jax.units.facts import Fact, constant_fact, equal, joined, unknown
-from synflow_jax.units.program import Program, Step, all_steps, scan_sizes
-from synflow_jax.units.rule import Context, Known, nothing_known
-from synflow_jax.units.rules import RULES
+from synflow_jax.wiring.constraints import Axes, Constraint, Hold, flat_indices
+from synflow_jax.wiring.facts import Fact, constant_fact, equal, joined, unknown
+from synflow_jax.wiring.program import Program, Step, all_steps, scan_sizes
+from synflow_jax.wiring.rule import Context, Known, nothing_known
+from synflow_jax.wiring.rules import RULES
 
 
 def learned(
