@@ -70,7 +70,9 @@ def in_training(fact: wiring.Fact, left: Left) -> wiring.Fact:
     """What is known of a parameter in training: not the numbers of what is left and moves."""
     stays = reduce(np.multiply.outer, left, np.True_)
     varies = fact.varies | (stays & fact.moves)
-    return wiring.Fact(varies, np.where(varies, np.zeros_like(fact.number), fact.number), fact.moves)
+    return wiring.Fact(
+        varies, np.where(varies, np.zeros_like(fact.number), fact.number), fact.moves
+    )
 
 
 class Decision(NamedTuple):
@@ -125,7 +127,11 @@ def _flat(decision: Decision) -> list[np.ndarray]:
 
 
 def _decide(
-    whole: Whole, program: wiring.Program, known: wiring.Known, start: wiring.Known, anew: Anew | None
+    whole: Whole,
+    program: wiring.Program,
+    known: wiring.Known,
+    start: wiring.Known,
+    anew: Anew | None,
 ) -> Decision:
     """The fewest indices that have to stay, given what is known, and what was at the start."""
     leaves = len(whole.avals)
