@@ -72,6 +72,12 @@ from synflow_jax.types import Schedule as Schedule
 from synflow_jax.types import ScoreFn as ScoreFn
 from synflow_jax.types import Scores as Scores
 from synflow_jax.types import Selection as Selection
+from synflow_jax.units import Touched as Touched
+from synflow_jax.units import UnitClass as UnitClass
+from synflow_jax.units import UnitHistory as UnitHistory
+from synflow_jax.units import Units as Units
+from synflow_jax.units import prune_units as prune_units
+from synflow_jax.units import units as units
 
 if TYPE_CHECKING:
     from synflow_jax import models as models

@@ -83,10 +83,10 @@ def round_counts(
         )
     # The product may overflow; so large a compression keeps a single weight whatever the schedule.
     left = min(compression * kept, sys.float_info.max) / size
-    densities = _densities(schedule, left, rounds)
+    densities = round_densities(schedule, left, rounds)
     if kept < size:
         densities = densities * (kept / size)
-        densities[-1] = _densities(schedule, compression, 1)[-1]
+        densities[-1] = round_densities(schedule, compression, 1)[-1]
     counts = np.asarray(select.counts(sizes, densities))
     if counts.ndim != 2 or len(counts) != rounds or counts.dtype.kind not in "iu":
         raise ValueError(
@@ -101,7 +101,8 @@ def _counted(layers: list[jax.Array]) -> list[jax.Array]:
     return [count(layer) for layer in layers]
 
 
-def _densities(schedule: Schedule, compression: float, rounds: int) -> np.ndarray:
+def round_densities(schedule: Schedule, compression: float, rounds: int) -> np.ndarray:
+    """What a schedule returns: float64 of shape ``(rounds,)``, in (0, 1] and never rising."""
     returned = schedule(compression, rounds)
     try:
         densities = np.asarray(returned, np.float64)

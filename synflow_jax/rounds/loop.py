@@ -75,7 +75,7 @@ def prune_rounds(
         index, to_keep = row
         round_key = None if key is None else jax.random.fold_in(key, index)
         scores = score_fn(params, with_layers(layers), batch, round_key)
-        _check_scores(scores, params)
+        check_scores(scores, params)
         scored = list(zip(layers, of_prunable(scores), strict=True))
         # What isn't finite becomes inf, so that the largest score tells of it.
         candidates = [
@@ -92,7 +92,7 @@ def prune_rounds(
     return with_layers(layers), history
 
 
-def _check_scores(scores: Scores, params: Params) -> None:
+def check_scores(scores: Scores, params: Params) -> None:
     """A score function returned floating-point scores of the params' structure and shapes."""
     if jax.tree.structure(scores) != jax.tree.structure(params):
         raise ValueError(
