@@ -1,6 +1,7 @@
 """Finding the units of a network."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from synflow_jax.source_lines import source_line
 from synflow_jax.types import ApplyFn, Params
 from synflow_jax.units.classes import Touched, UnitClass, Units
 from synflow_jax.units.grouping import Grouping, grouped
-from synflow_jax.units.layout import Layout, Term
+from synflow_jax.units.layout import Cost, Layout, Term
 from synflow_jax.units.roles import Role, roles
 
 
@@ -127,17 +128,24 @@ def _classes(found: _Found, names: Sequence[str]) -> tuple[tuple[UnitClass, ...]
             members.setdefault(tuple(sorted(touches)), []).append(unit)
     name_of = dict(zip(found.params, names, strict=True))
     averaged = _averaged(found)
-    classes, numbers = [], {}
+    classes: list[UnitClass] = []
+    numbers: dict[int, int] = {}
     for places, own in members.items():
         axes = dict.fromkeys((value, axis) for value, axis, _ in places)
         touches = tuple(
             Touched(name_of[value], axis, _role(found.roles[value, axis])) for value, axis in axes
         )
         first = next((each for each in touches if each.role == "out"), touches[0])
-        name = f"{first.name}[{first.axis}]"
+        name = _unused(f"{first.name}[{first.axis}]", [each.name for each in classes])
         classes.append(UnitClass(name, len(own), len(numbers), touches, own[0] in averaged))
         numbers.update(zip(own, range(len(numbers), len(numbers) + len(own)), strict=True))
     return tuple(classes), numbers
+
+
+def _unused(name: str, names: Sequence[str]) -> str:
+    """The name, with a number if others have it already."""
+    numbered = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+    return next(each for each in numbered if each not in names)
 
 
 def _role(own: set[Role]) -> str:
@@ -200,15 +208,17 @@ def _layout(
     ranks = {value: range(len(program.shape(value))) for value in found.params}
     leaves = tuple(tuple(position(value, axis) for axis in ranks[value]) for value in found.params)
     weights = tuple(term((value, axis) for axis in ranks[value]) for value in found.params)
-    products = (
-        term(product.axes, product.times)
-        for product in wiring.layer_products(program, found.params)
-    )
-    multiplications = tuple(Term(factor // batch, axes) for factor, axes in products)
+    products = wiring.layer_products(program, found.params)
+    multiplications = tuple(term(product.axes, product.times) for product in products)
     axes = tuple(array for _, array in arrays.values())
     class_of = np.repeat(np.arange(len(classes)), [each.size for each in classes])
     return Layout(
-        axes, leaves, _scored(found, leaves, axes, class_of), class_of, weights, multiplications
+        axes=axes,
+        leaves=leaves,
+        scored=_scored(found, leaves, axes, class_of),
+        class_of=class_of,
+        weights=Cost(weights, 1),
+        multiplications=Cost(multiplications, batch),
     )
 
 

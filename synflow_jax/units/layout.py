@@ -25,8 +25,16 @@ class Term(NamedTuple):
     axes: tuple[int, ...]
 
 
-Cost = tuple[Term, ...]
-"""Terms that are added up."""
+class Cost(NamedTuple):
+    """What units cost.
+
+    Attributes:
+        terms: what is added up.
+        inputs: how many inputs they are for together.
+    """
+
+    terms: tuple[Term, ...]
+    inputs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +68,22 @@ def exact(cost: Cost, layout: Layout, alive: np.ndarray) -> int:
     """What units cost of which only some are alive, bool of shape ``(units,)``."""
     flags = np.append(alive, True)
     sizes = [int(flags[own].all(-1).sum()) for own in layout.axes]
-    return sum(term.factor * math.prod(sizes[axis] for axis in term.axes) for term in cost)
+    terms = (term.factor * math.prod(sizes[axis] for axis in term.axes) for term in cost.terms)
+    return sum(terms) // cost.inputs
 
 
 def relative(cost: Cost, layout: Layout, alive: jax.Array) -> jax.Array:
     """The same as a fraction of what all units cost, float32, on the device."""
     flags = jnp.append(alive, True)
     sizes = [flags[own].all(-1).sum() / len(own) for own in layout.axes]
-    whole = exact(cost, layout, np.ones(len(layout.class_of), bool))
+    whole = exact(cost._replace(inputs=1), layout, np.ones(len(layout.class_of), bool))
     full = [len(own) for own in layout.axes]
-    shares = [term.factor * math.prod(full[axis] for axis in term.axes) / whole for term in cost]
+    shares = [
+        term.factor * math.prod(full[axis] for axis in term.axes) / whole for term in cost.terms
+    ]
     parts = [
         share * math.prod((sizes[axis] for axis in term.axes), start=jnp.float32(1))
-        for share, term in zip(shares, cost, strict=True)
+        for share, term in zip(shares, cost.terms, strict=True)
     ]
     return jnp.stack(parts).sum()
 

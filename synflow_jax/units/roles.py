@@ -20,8 +20,8 @@ def roles(
 ) -> dict[tuple[int, int], set[Role]]:
     """The roles of each axis of each parameter, by value and position.
 
-    An axis is what it is in the product that a kernel is used in, through reshapes, transposes and
-    whatever else is done to the kernel before.
+    An axis is what it is in the product that a kernel is used in, through all that is done to the
+    kernel before: reshapes, transposes, sums with others.
 
     Args:
         axes: the indices of all values.
@@ -30,16 +30,15 @@ def roles(
         params: the values that are params.
     """
     program = axes.program
-    source = wiring.sources(program, params)
     starts = np.array([s for own in axes.starts for s in own] or [0])
-    joined = wiring.tied_classes([_edges(constraints, axes, starts, source)], len(starts))
+    joined = wiring.tied_classes([_edges(constraints, axes, starts, flowing)], len(starts))
 
     def component(start: int) -> int:
         return int(joined[np.searchsorted(starts, start, "right") - 1])
 
     found: dict[int, set[Role]] = {}
     for step in wiring.all_steps(program.steps):
-        for value, axis, role in _used(step, flowing, source, program):
+        for value, axis, role in _used(step, flowing, program):
             found.setdefault(component(axes.starts[value][axis]), set()).add(role)
     return {
         (value, axis): found.get(component(start), set())
@@ -52,10 +51,10 @@ def _edges(
     constraints: Iterable[wiring.Constraint],
     axes: wiring.Axes,
     starts: np.ndarray,
-    source: dict[int, int],
+    flowing: set[int],
 ) -> wiring.Tie:
-    """Which axes become each other, among values that are made of one parameter."""
-    owners = np.array([v for v, own in enumerate(axes.starts) for _ in own] or [0])
+    """Which axes become each other, among values that don't depend on the inputs."""
+    fixed = np.array([v not in flowing for v, own in enumerate(axes.starts) for _ in own] or [True])
     pairs = []
     for each in constraints:
         if isinstance(each, wiring.Tie):
@@ -64,19 +63,16 @@ def _edges(
             pairs += [(a, b) for a in each.left for b in each.right]
     filled = [(a[0], b[0]) for a, b in pairs if len(a) and len(b)]
     ends = np.searchsorted(starts, np.array(filled).reshape(-1, 2), "right") - 1
-    made_of = np.array([source.get(int(owner), -1) for owner in owners])
-    own = made_of[ends]
-    ends = ends[(own[:, 0] == own[:, 1]) & (own[:, 0] >= 0)]
+    ends = ends[fixed[ends].all(-1)]
     return wiring.Tie(ends[:, 0], ends[:, 1])
 
 
 def _used(
-    step: wiring.Step, flowing: set[int], source: dict[int, int], program: wiring.Program
+    step: wiring.Step, flowing: set[int], program: wiring.Program
 ) -> Iterator[tuple[int, int, Role]]:
     """The axes of kernels in a step, and what they are there."""
     for position, value in enumerate(step.operands):
-        others = [other for other in step.operands if other != value]
-        if value not in source or value in flowing or flowing.isdisjoint(others):
+        if value in flowing or flowing.isdisjoint(step.operands):
             continue
         rank = len(program.shape(value))
         if step.name == "dot_general":

@@ -29,12 +29,12 @@ def check_target(
     weights: float | None, multiplications: float | None, units: float | None
 ) -> Target:
     """The one of the three that is given."""
-    every: dict[Measure, float | None] = {
-        "weights": weights,
-        "multiplications": multiplications,
-        "units": units,
-    }
-    given = [(measure, value) for measure, value in every.items() if value is not None]
+    every: tuple[tuple[Measure, float | None], ...] = (
+        ("weights", weights),
+        ("multiplications", multiplications),
+        ("units", units),
+    )
+    given = [(measure, value) for measure, value in every if value is not None]
     if len(given) != 1:
         raise ValueError(
             f"pass one of weights, multiplications and units, got {len(given)}: the fraction of "
