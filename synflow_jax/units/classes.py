@@ -94,6 +94,6 @@ class Units:
 
 
 def _touches(own: UnitClass) -> str:
-    named = [f"{name}[{axis}] {role}" for name, axis, role in own.touches if role]
-    others = len(own.touches) - len(named)
-    return ", ".join([*named, *([f"{others} others"] if others else [])])
+    first = [f"{name}[{axis}] {role}" for name, axis, role in own.touches if role][:4]
+    others = len(own.touches) - len(first)
+    return ", ".join([*first, *([f"{others} others"] if others else [])])

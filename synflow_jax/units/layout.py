@@ -63,6 +63,11 @@ class Layout:
         """How many units each class has, int64."""
         return np.bincount(self.class_of)
 
+    @property
+    def starts(self) -> np.ndarray:
+        """The number of the first unit of each class, int64."""
+        return np.cumsum(self.sizes) - self.sizes
+
 
 def exact(cost: Cost, layout: Layout, alive: np.ndarray) -> int:
     """What units cost of which only some are alive, bool of shape ``(units,)``."""

@@ -269,9 +269,8 @@ class _Ranks(NamedTuple):
 def _ranks(layout: Layout, scores: jax.Array, least: jax.Array) -> _Ranks:
     count = len(layout.class_of)
     position = jnp.arange(count)
-    starts = np.cumsum(layout.sizes) - layout.sizes
     order = jnp.lexsort((-scores, layout.class_of))
-    own = jnp.zeros(count, int).at[order].set(position) - starts[layout.class_of]
+    own = jnp.zeros(count, int).at[order].set(position) - layout.starts[layout.class_of]
     order = jnp.lexsort((-scores, own >= least[layout.class_of]))
     return _Ranks(own, jnp.zeros(count, int).at[order].set(position))
 

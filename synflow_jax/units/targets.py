@@ -1,7 +1,7 @@
 """How many units may be left: targets in weights, multiplications or units."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,22 +25,20 @@ class Target(NamedTuple):
     fraction: float
 
 
-def check_target(
-    weights: float | None, multiplications: float | None, units: float | None
-) -> Target:
+def check_target(weights: Any, multiplications: Any, units: Any) -> Target:
     """The one of the three that is given."""
-    every: tuple[tuple[Measure, float | None], ...] = (
-        ("weights", weights),
-        ("multiplications", multiplications),
-        ("units", units),
+    every = (
+        Target("weights", weights),
+        Target("multiplications", multiplications),
+        Target("units", units),
     )
-    given = [(measure, value) for measure, value in every if value is not None]
+    given = [target for target in every if target.fraction is not None]
     if len(given) != 1:
         raise ValueError(
             f"pass one of weights, multiplications and units, got {len(given)}: the fraction of "
             "it that should be left, such as weights=0.25"
         )
-    ((measure, value),) = given
+    measure, value = given[0]
     fraction = check_number(measure, value, "a fraction such as 0.25")
     if not 0 < fraction <= 1:
         raise ValueError(
@@ -52,11 +50,8 @@ def check_target(
 
 def cost_of(measure: Measure, layout: Layout) -> Cost | None:
     """The terms of a measure; None for units, which are counted."""
-    return {
-        "weights": layout.weights,
-        "multiplications": layout.multiplications,
-        "units": None,
-    }[measure]
+    costs = {"weights": layout.weights, "multiplications": layout.multiplications}
+    return costs.get(measure)
 
 
 def check_reachable(target: Target, units: Units, least: np.ndarray) -> None:

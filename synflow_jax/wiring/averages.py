@@ -8,15 +8,14 @@ rules, an average of those that are left.
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from synflow_jax.wiring.constraints import GONE, Constraint, Reasons, Sum
-from synflow_jax.wiring.facts import Fact, unknown
+from synflow_jax.wiring.analysis import learned
+from synflow_jax.wiring.facts import unknown
 from synflow_jax.wiring.program import Program, Step, all_steps
-from synflow_jax.wiring.reductions import ended_axes, tie_others
-from synflow_jax.wiring.rule import Context, KeptOf, Rule, rebound
+from synflow_jax.wiring.reductions import ended_axes
+from synflow_jax.wiring.rule import KeptOf
 
 _PASSED_ON = frozenset("broadcast_in_dim convert_element_type expand_dims reshape squeeze".split())
 
@@ -27,14 +26,32 @@ def with_averages(program: Program) -> Program:
     for step in all_steps(program.steps):
         for value in step.operands:
             users.setdefault(value, []).append(step)
+    sums = [step for step in all_steps(program.steps) if step.name == "reduce_sum"]
+    if not sums:
+        return program
+    numbers = _numbers(program)
     found = {
         step
-        for step in all_steps(program.steps)
-        if step.name == "reduce_sum"
-        and not _has_own_derivative(step)
-        and _divided(program, users, step.results[0], _count(program, step))
+        for step in sums
+        if not _has_own_derivative(step)
+        and _divided(program, users, step.results[0], numbers, _count(program, step))
     }
     return replace(program, averages=frozenset(found))
+
+
+def _numbers(program: Program) -> dict[int, float]:
+    """The values that are one number whatever the inputs."""
+    unknowns = [unknown(len(program.shape(value))) for value in program.inputs]
+    facts = learned(program, unknowns, program.inputs).facts
+    return {
+        value: float(np.reshape(fact.number, ()))
+        for value, fact in facts.items()
+        if np.size(fact.number) == 1 and not np.any(fact.varies) and _is_real(fact.number)
+    }
+
+
+def _is_real(number: np.ndarray) -> bool:
+    return np.issubdtype(number.dtype, np.floating) or np.issubdtype(number.dtype, np.integer)
 
 
 def _has_own_derivative(step: Step) -> bool:
@@ -50,25 +67,29 @@ def _count(program: Program, step: Step) -> int:
     return math.prod(shape[axis] for axis in ended_axes(step))
 
 
-def _divided(program: Program, users: dict[int, list[Step]], value: int, count: int) -> bool:
+def _divided(
+    program: Program,
+    users: dict[int, list[Step]],
+    value: int,
+    numbers: dict[int, float],
+    count: int,
+) -> bool:
     """Whether all that uses a value divides it by a number."""
     if value in program.outputs or not users.get(value):
         return False
     return all(
-        _divided(program, users, step.results[0], count)
+        _divided(program, users, step.results[0], numbers, count)
         if step.name in _PASSED_ON
-        else _divides(program, step, value, count)
+        else _divides(step, value, numbers, count)
         for step in users[value]
     )
 
 
-def _divides(program: Program, step: Step, value: int, count: int) -> bool:
+def _divides(step: Step, value: int, numbers: dict[int, float], count: int) -> bool:
     if step.name not in ("div", "mul") or step.operands[0] != value:
         return False
-    number = program.constants.get(step.operands[1])
-    if number is None or np.size(number) != 1:
-        return False
-    factor = float(np.reshape(number, ())) if step.name == "div" else 1 / float(number)
+    number = numbers.get(step.operands[1], 0.0)
+    factor = number if step.name == "div" else 1 / (number or math.inf)
     return math.isclose(factor, count, rel_tol=1e-6)
 
 
@@ -84,28 +105,3 @@ def over_fewer(program: Program, kept: KeptOf) -> Iterable[Step]:
             own = kept(step.operands[0])
             if not all(own[axis].all() for axis in ended_axes(step)):
                 yield step
-
-
-def _tie(context: Context, step: Step) -> list[Constraint]:
-    ends = tuple(context.axes.of(step.operands[0], axis) for axis in ended_axes(step))
-
-    def need(reasons: Reasons) -> list[np.ndarray]:
-        del reasons
-        return [np.full(len(indices), GONE) for indices in ends]
-
-    return [*tie_others(context, step, ended_axes(step)), Sum(ends, need, step)]
-
-
-def _fact(step: Step, program: Program, fact: Fact) -> list[Fact]:
-    # What it is depends on which are left, but where all are 0.
-    return [unknown(len(program.shape(step.results[0])), fact.alive.any(ended_axes(step)))]
-
-
-def _smaller(step: Step, kept: KeptOf, array: Any) -> Any:
-    own = [kept(step.operands[0])[axis] for axis in ended_axes(step)]
-    before, after = (math.prod(map(size, own)) for size in (len, np.sum))
-    total = rebound(step, array)
-    return total if before == after else total * (before / after)
-
-
-AVERAGE = Rule(_tie, _fact, _smaller)

@@ -1,5 +1,8 @@
 """Operations along axes: sums, which units may leave, and others, which need all of an axis."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 from synflow_jax.wiring.constraints import GONE, Constraint, Hold, Reasons, Sum
@@ -86,6 +89,28 @@ def _fact_sum(step: Step, program: Program, fact: Fact) -> list[Fact]:
     return [Fact(fact.varies.any(along), np.asarray(number), fact.moves.any(along))]
 
 
+def _tie_average(context: Context, step: Step) -> list[Constraint]:
+    ends = tuple(context.axes.of(step.operands[0], axis) for axis in ended_axes(step))
+
+    def need(reasons: Reasons) -> list[np.ndarray]:
+        del reasons
+        return [np.full(len(indices), GONE) for indices in ends]
+
+    return [*tie_others(context, step, ended_axes(step)), Sum(ends, need, step)]
+
+
+def _fact_average(step: Step, program: Program, fact: Fact) -> list[Fact]:
+    # What it is depends on which are left, but where all are 0.
+    return [unknown(len(program.shape(step.results[0])), fact.alive.any(ended_axes(step)))]
+
+
+def _smaller_average(step: Step, kept: KeptOf, array: Any) -> Any:
+    own = [kept(step.operands[0])[axis] for axis in ended_axes(step)]
+    before, after = (math.prod(map(size, own)) for size in (len, np.sum))
+    total = rebound(step, array)
+    return total if before == after else total * (before / after)
+
+
 def _tie_kept(context: Context, step: Step) -> list[Constraint]:
     """The axes that it runs along stay whole."""
     along = ended_axes(step)
@@ -145,3 +170,6 @@ RULES: dict[str, Rule] = {
     ),
     "sort": Rule(_tie_sort, nothing_known, unchanged),
 }
+
+# The rule of a sum that the program divides by how many it adds up; see `averages`.
+AVERAGE = Rule(_tie_average, _fact_average, _smaller_average)

@@ -1,8 +1,8 @@
 """The operations that are understood. All others need all of their operands."""
 
 from synflow_jax.wiring import elementwise, indexing, moves, products, reductions, windows
-from synflow_jax.wiring.averages import AVERAGE
 from synflow_jax.wiring.program import Program, Step
+from synflow_jax.wiring.reductions import AVERAGE
 from synflow_jax.wiring.rule import Rule
 
 _RULES: dict[str, Rule] = {
