@@ -78,16 +78,17 @@ def exact(cost: Cost, layout: Layout, alive: np.ndarray) -> int:
 
 
 def relative(cost: Cost, layout: Layout, alive: jax.Array) -> jax.Array:
-    """The same as a fraction of what all units cost, float32, on the device."""
+    """The same as a fraction of what all units cost, in the widest float that is on."""
     flags = jnp.append(alive, True)
-    sizes = [flags[own].all(-1).sum() / len(own) for own in layout.axes]
+    real = jnp.zeros(()).dtype
+    sizes = [flags[own].all(-1).sum().astype(real) / len(own) for own in layout.axes]
     whole = exact(cost._replace(inputs=1), layout, np.ones(len(layout.class_of), bool))
     full = [len(own) for own in layout.axes]
     shares = [
         term.factor * math.prod(full[axis] for axis in term.axes) / whole for term in cost.terms
     ]
     parts = [
-        share * math.prod((sizes[axis] for axis in term.axes), start=jnp.float32(1))
+        share * math.prod((sizes[axis] for axis in term.axes), start=jnp.ones((), real))
         for share, term in zip(shares, cost.terms, strict=True)
     ]
     return jnp.stack(parts).sum()
@@ -113,17 +114,17 @@ def unit_scores(
     layout: Layout, scores: Sequence[jax.Array], masks: Sequence[jax.Array], reduce: Reduce
 ) -> jax.Array:
     """The score of each unit, from those of the kept weights that end in it."""
-    count = len(layout.class_of) + 1
-    sums, weights = jnp.zeros(count), jnp.zeros(count)
+    count, dtype = len(layout.class_of) + 1, jnp.result_type(*scores)
+    sums, weights = jnp.zeros(count, dtype), jnp.zeros(count, dtype)
     for leaf, axis, units in layout.scored:
         kept = jnp.broadcast_to(masks[leaf], scores[leaf].shape)
-        own = jnp.where(kept, scores[leaf], 0)
+        own = jnp.where(kept, scores[leaf], 0).astype(dtype)
         others = tuple(i for i in range(own.ndim) if i != axis)
         by_index = (own**2 if reduce == "norm" else own).sum(others)
         for column in units.T:
-            sums = sums.astype(own.dtype).at[column].add(by_index)
+            sums = sums.at[column].add(by_index)
             if reduce == "mean":
-                weights = weights.at[column].add(kept.sum(others))
+                weights = weights.at[column].add(kept.sum(others).astype(dtype))
     sums = sums[:-1]
     if reduce == "norm":
         return jnp.sqrt(sums)

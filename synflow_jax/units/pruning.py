@@ -137,20 +137,20 @@ def prune_units(
     if reduce not in ("sum", "mean", "norm"):
         raise ValueError(f"reduce must be 'sum', 'mean' or 'norm', got {reduce!r}")
     least = _least(unit_classes, minimum, only)
-    check_reachable(target, unit_classes, least)
+    if not (check_bool("per_class", per_class) and target.measure == "units"):
+        check_reachable(target, unit_classes, least)
     fractions = round_densities(schedule, 1 / target.fraction, rounds)
     layout = unit_classes._layout
     steps = [target._replace(fraction=float(each)) for each in fractions]
-    if check_bool("per_class", per_class):
-        goals = np.stack([class_counts(step, layout, least) for step in steps])
+    if per_class:
+        goals = np.stack([class_counts(step, layout, least) for step in steps]).astype(np.int32)
     elif target.measure == "units":
         size = unit_classes.size
-        goals = np.maximum(size - np.floor((1 - fractions) * size), least.sum())
+        goals = np.maximum(size - np.floor((1 - fractions) * size), least.sum()).astype(np.int32)
     else:
         goals = fractions
     plan = _Plan(score_fn, unit_classes, target.measure, reduce, registrations())
-    given = jnp.asarray(goals, jnp.float32), jnp.asarray(least)
-    each = _compiled(plan, params, *given, batch=batch, key=key)
+    each = _compiled(plan, params, jnp.asarray(goals), jnp.asarray(least), batch=batch, key=key)
     alive, finite, positive = jax.tree.map(np.asarray, each)
     _check(finite, positive, unit_classes)
     masks = leaf_masks(layout, [leaf.shape for leaf in jax.tree.leaves(params)], alive[-1])
@@ -173,8 +173,8 @@ def _check_units(unit_classes: Any, units: Any, params: Params) -> None:
 
 def _least(units: Units, minimum: int, only: Sequence[str] | None) -> np.ndarray:
     """The fewest units that each class keeps, int64."""
-    sizes = np.array([each.size for each in units.classes])
-    least = np.minimum(sizes, minimum)
+    sizes = np.array([each.size for each in units.classes], np.int32)
+    least = np.minimum(sizes, np.int32(minimum))
     if only is None:
         return least
     if isinstance(only, str):
@@ -268,11 +268,12 @@ class _Ranks(NamedTuple):
 
 def _ranks(layout: Layout, scores: jax.Array, least: jax.Array) -> _Ranks:
     count = len(layout.class_of)
-    position = jnp.arange(count)
+    position = jnp.arange(count, dtype=jnp.int32)
+    first = layout.starts[layout.class_of].astype(np.int32)
     order = jnp.lexsort((-scores, layout.class_of))
-    own = jnp.zeros(count, int).at[order].set(position) - layout.starts[layout.class_of]
+    own = jnp.zeros(count, jnp.int32).at[order].set(position) - first
     order = jnp.lexsort((-scores, own >= least[layout.class_of]))
-    return _Ranks(own, jnp.zeros(count, int).at[order].set(position))
+    return _Ranks(own, jnp.zeros(count, jnp.int32).at[order].set(position))
 
 
 def _kept(
@@ -292,7 +293,7 @@ def _kept(
         return jnp.where(met, middle, low), jnp.where(met, high, middle - 1)
 
     count = len(layout.class_of)
-    bounds = (least.sum(), jnp.array(count, least.dtype))
+    bounds = (least.sum(dtype=jnp.int32), jnp.int32(count))
     return ranks.common < lax.fori_loop(0, count.bit_length(), half, bounds)[0]
 
 
