@@ -22,7 +22,7 @@ FLOORS = [
         "wiring",
     },
     {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models", "sparse_files"},
-    {"rounds", "compaction"},
+    {"rounds", "compaction", "units"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
 ]

@@ -50,6 +50,10 @@ class Units:
     Attributes:
         classes: which weights go together, class by class.
         held: operation and source line, and how many indices of params it doesn't let go.
+        _layout: where the units are in the params, and what they cost.
+        _treedef: the params' structure.
+        _avals: shape and type of each leaf.
+        _names: of the leaves.
     """
 
     classes: tuple[UnitClass, ...]
