@@ -47,8 +47,8 @@ def units(apply_fn: ApplyFn, params: Params, inputs: Any) -> Units:
     ...     return jax.nn.relu(x @ params["hidden"]) @ params["output"]
     >>> params = {"hidden": jnp.ones((4, 3)), "output": jnp.ones((3, 2))}
     >>> print(sf.units(apply_fn, params, jnp.ones((1, 4))))
-    class   units  averaged  touches
-    hidden      3            hidden[1] out, output[0] in
+    class      units  averaged  touches
+    hidden[1]      3            hidden[1] out, output[0] in
     """
     check_callable("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
     leaves, treedef = jax.tree.flatten(params)
