@@ -79,7 +79,7 @@ class Units:
         return self._total(self._layout.multiplications)
 
     def _total(self, cost: Cost) -> int:
-        return exact(cost, self._layout, np.ones(self.size, bool))
+        return int(exact(cost, self._layout, np.ones(self.size, bool)))
 
     def __str__(self) -> str:
         rows = [("class", "units", "averaged", "touches")]

@@ -69,12 +69,21 @@ class Layout:
         return np.cumsum(self.sizes) - self.sizes
 
 
-def exact(cost: Cost, layout: Layout, alive: np.ndarray) -> int:
-    """What units cost of which only some are alive, bool of shape ``(units,)``."""
-    flags = np.append(alive, True)
-    sizes = [int(flags[own].all(-1).sum()) for own in layout.axes]
+def exact(cost: Cost, layout: Layout, alive: np.ndarray) -> np.ndarray:
+    """What units cost of which only some are alive.
+
+    Args:
+        cost: what is added up.
+        layout: where the units are.
+        alive: bool of shape ``(..., units)``.
+
+    Returns:
+        int64 of shape ``(...)``.
+    """
+    flags = np.concatenate([alive, np.ones((*alive.shape[:-1], 1), bool)], -1)
+    sizes = [flags[..., own].all(-1).sum(-1, dtype=np.int64) for own in layout.axes]
     terms = (term.factor * math.prod(sizes[axis] for axis in term.axes) for term in cost.terms)
-    return sum(terms) // cost.inputs
+    return np.asarray(sum(terms) // cost.inputs, np.int64)
 
 
 def relative(cost: Cost, layout: Layout, alive: jax.Array) -> jax.Array:
@@ -82,7 +91,7 @@ def relative(cost: Cost, layout: Layout, alive: jax.Array) -> jax.Array:
     flags = jnp.append(alive, True)
     real = jnp.zeros(()).dtype
     sizes = [flags[own].all(-1).sum().astype(real) / len(own) for own in layout.axes]
-    whole = exact(cost._replace(inputs=1), layout, np.ones(len(layout.class_of), bool))
+    whole = int(exact(cost._replace(inputs=1), layout, np.ones(len(layout.class_of), bool)))
     full = [len(own) for own in layout.axes]
     shares = [
         term.factor * math.prod(full[axis] for axis in term.axes) / whole for term in cost.terms

@@ -319,7 +319,7 @@ def _history(alive: np.ndarray, layout: Layout, least: np.ndarray) -> UnitHistor
     return UnitHistory(
         units=by_class.sum(-1),
         units_by_class=by_class,
-        weights=np.array([exact(layout.weights, layout, each) for each in alive]),
-        multiplications=np.array([exact(layout.multiplications, layout, each) for each in alive]),
+        weights=exact(layout.weights, layout, alive),
+        multiplications=exact(layout.multiplications, layout, alive),
         at_minimum=by_class <= least,
     )

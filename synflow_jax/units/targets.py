@@ -74,7 +74,8 @@ def _share(measure: Measure, layout: Layout, counts: np.ndarray) -> float:
         np.arange(len(layout.class_of)) - (np.cumsum(layout.sizes) - layout.sizes)[layout.class_of]
     )
     alive = rank < counts[layout.class_of]
-    return exact(cost, layout, alive) / exact(cost, layout, np.ones_like(alive))
+    whole = exact(cost, layout, np.ones_like(alive))
+    return float(exact(cost, layout, alive) / whole)
 
 
 def class_counts(target: Target, layout: Layout, least: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def pruned(apply_fn: Any, params: Any, inputs: Any) -> Left:
     leaves, treedef = jax.tree.flatten(params)
     masks = leaf_masks(layout, [leaf.shape for leaf in leaves], jnp.asarray(alive))
     costs = (layout.weights, layout.multiplications)
-    left = (exact(cost, layout, np.array(alive)) for cost in costs)
+    left = (int(exact(cost, layout, np.array(alive))) for cost in costs)
     return Left(units, jax.tree.unflatten(treedef, masks), *left)
 
 

@@ -31,7 +31,9 @@ def halved(units: sf.Units, whole: set[str]) -> tuple[int, int]:
     counts = class_counts(Target("units", 0.5), layout, least)
     position = np.arange(units.size) - layout.starts[layout.class_of]
     alive = position < counts[layout.class_of]
-    return exact(layout.weights, layout, alive), exact(layout.multiplications, layout, alive)
+    costs = (layout.weights, layout.multiplications)
+    weights, products = (int(exact(cost, layout, alive)) for cost in costs)
+    return weights, products
 
 
 def test_resnet18() -> None:
