@@ -45,9 +45,13 @@ from synflow_jax.rounds import round_counts as round_counts
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
 from synflow_jax.scores import Flow as Flow
+from synflow_jax.scores import fisher as fisher
 from synflow_jax.scores import flow as flow
 from synflow_jax.scores import grasp as grasp
+from synflow_jax.scores import lamp as lamp
 from synflow_jax.scores import magnitude as magnitude
+from synflow_jax.scores import ntk_sap as ntk_sap
+from synflow_jax.scores import prospr as prospr
 from synflow_jax.scores import random as random
 from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow

@@ -4,7 +4,14 @@ from typing import Any
 
 import jax
 
-from synflow_jax.checks import check_batch, check_key, check_params, check_score_fn, check_values
+from synflow_jax.checks import (
+    check_batch,
+    check_bool,
+    check_key,
+    check_params,
+    check_score_fn,
+    check_values,
+)
 from synflow_jax.masks import is_kernel
 from synflow_jax.rounds import compiled_rounds, round_counts, start_mask
 from synflow_jax.schedules import exponential
@@ -24,6 +31,7 @@ def prune(
     select: Selection = global_top_k,
     prunable: Prunable = is_kernel,
     mask: Mask | None = None,
+    regrow: bool = False,
 ) -> tuple[Mask, History]:
     """A mask that keeps ``1 / compression`` of the prunable weights, found in ``rounds`` rounds.
 
@@ -50,6 +58,9 @@ def prune(
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask to go on from. It then also says what is prunable; ``compression``
             still counts from all prunable weights, and the schedule starts at the mask's density.
+        regrow: whether pruned weights compete in every round with those that are kept, scored by
+            what they would do at the masked network: FORCE with `snip` (de Jorge et al. 2021,
+            arXiv:2006.09081, algorithm 1), whose iterative SNIP is ``regrow=False``.
 
     Returns:
         The mask, with the structure of params: boolean leaves of the parameter's shape where
@@ -85,4 +96,6 @@ def prune(
     check_key(key)
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, rounds, schedule, select)
-    return compiled_rounds(score_fn, params, start, counts, batch=batch, key=key, select=select)
+    regrow = check_bool("regrow", regrow)
+    options = {"batch": batch, "key": key, "select": select, "regrow": regrow}
+    return compiled_rounds(score_fn, params, start, counts, **options)

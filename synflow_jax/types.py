@@ -52,6 +52,23 @@ class PathScores:
         return self.score_fn(params, mask, batch, key)
 
 
+@dataclass(frozen=True, eq=False)
+class ReturningScores:
+    """A score function that can score pruned weights too, as what they would do if they returned.
+
+    Attributes:
+        of_kept: the `ScoreFn` that is called, 0 where pruned.
+        of_all: the same of all weights, at the masked network.
+    """
+
+    of_kept: ScoreFn
+    of_all: ScoreFn
+
+    def __call__(self, params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+        """The scores, as `ScoreFn` says."""
+        return self.of_kept(params, mask, batch, key)
+
+
 @dataclass(frozen=True)
 class Selection:
     """A rule that says which scores a round keeps, as two functions.

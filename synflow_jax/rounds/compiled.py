@@ -19,7 +19,7 @@ def _rounds(score_fn: ScoreFn, *args: Any, registered: int, **options: Any) -> t
     return prune_rounds(score_fn, *args, **options)
 
 
-_compiled = jax.jit(_rounds, static_argnames=("score_fn", "select", "registered"))
+_compiled = jax.jit(_rounds, static_argnames=("score_fn", "select", "regrow", "registered"))
 
 
 def compiled_rounds(
@@ -31,6 +31,7 @@ def compiled_rounds(
     batch: Any,
     key: jax.Array | None,
     select: Selection,
+    regrow: bool = False,
     where: str = "round {}",
 ) -> tuple[Mask, History]:
     """`prune_rounds` as one compiled call, with checks of what came out.
@@ -43,6 +44,7 @@ def compiled_rounds(
         batch: data for the score function.
         key: a key for the score function, folded with the round's number.
         select: which scores a round keeps.
+        regrow: whether pruned weights compete too.
         where: how messages name a round, with ``{}`` for its number.
 
     Returns:
@@ -60,6 +62,7 @@ def compiled_rounds(
         batch=batch,
         key=key,
         select=select,
+        regrow=regrow,
         registered=registrations(),
     )
     check_history(history, start, counts, where)
