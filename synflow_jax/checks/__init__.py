@@ -16,6 +16,9 @@ from synflow_jax.checks.arguments import check_whole as check_whole
 from synflow_jax.checks.arguments import shown as shown
 from synflow_jax.checks.paths import leaf_name as leaf_name
 from synflow_jax.checks.paths import named_leaves as named_leaves
+from synflow_jax.checks.source_lines import Located as Located
+from synflow_jax.checks.source_lines import frames as frames
+from synflow_jax.checks.source_lines import source_line as source_line
 from synflow_jax.checks.trees import called as called
 from synflow_jax.checks.trees import check_alive as check_alive
 from synflow_jax.checks.trees import check_batch as check_batch

@@ -11,8 +11,8 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from synflow_jax import wiring
+from synflow_jax.checks import source_line
 from synflow_jax.compaction.whole import Left, Whole
-from synflow_jax.source_lines import source_line
 
 
 def smaller(whole: Whole, fn: Callable[..., Any]) -> Callable[..., Any]:

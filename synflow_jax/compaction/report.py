@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax import wiring
+from synflow_jax.checks import source_line
 from synflow_jax.compaction.whole import Decision, Whole
-from synflow_jax.source_lines import source_line
 
 
 class Layer(NamedTuple):

@@ -41,8 +41,9 @@ def ntk_sap(
         epsilon: standard deviation of the change of the weights, positive.
         repeats: how many draws, at least 1; they are taken one after another.
         initialize: ``initialize(key) -> params``, fresh ones. By default each leaf of two
-            dimensions or more is drawn from a normal of mean 0 and its own mean square, which is
-            the initialization of He et al. or Glorot et al. where it was that; others stay.
+            dimensions or more is drawn from a normal of mean 0 and the mean square of its kept
+            weights, which is the initialization of He et al. or Glorot et al. where it was that;
+            others stay.
 
     Returns:
         A score function that needs a key and no batch. The scores have the params' shapes and
@@ -81,7 +82,7 @@ def ntk_sap(
         def change(connections: Params, key: jax.Array) -> jax.Array:
             keys = jax.random.split(key, 3)
             x = _normal(keys[0], shapes)
-            weights = initialize(keys[1]) if initialize else _fresh(keys[1], params)
+            weights = initialize(keys[1]) if initialize else _fresh(keys[1], params, ones)
             moved = jax.tree.map(lambda w, z: w + epsilon * z, weights, _normal(keys[2], weights))
             both = [
                 called("apply_fn", apply_fn, jax.tree.map(jnp.multiply, connections, own), x)
@@ -108,11 +109,16 @@ def _normal(key: jax.Array, tree: Any) -> Any:
     return jax.tree.unflatten(treedef, drawn)
 
 
-def _fresh(key: jax.Array, params: Params) -> Params:
-    def leaf(old: jax.Array, new: jax.Array) -> jax.Array:
-        return new * jnp.sqrt(jnp.mean(jnp.square(old))) if old.ndim > 1 else old
+def _fresh(key: jax.Array, params: Params, kept: Params) -> Params:
+    """Drawn like the kept weights, which are 1 in ``kept``."""
 
-    return jax.tree.map(leaf, params, _normal(key, params))
+    def leaf(old: jax.Array, new: jax.Array, ones: jax.Array) -> jax.Array:
+        if old.ndim < 2:
+            return old
+        squares = jnp.where(ones > 0, jnp.square(old), 0)
+        return new * jnp.sqrt(squares.sum() / jnp.maximum(ones.sum(), 1))
+
+    return jax.tree.map(leaf, params, _normal(key, params), kept)
 
 
 def _squared_distance(first: Any, second: Any) -> jax.Array:

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax import wiring
-from synflow_jax.checks import called, check_callable, check_params, named_leaves
-from synflow_jax.source_lines import source_line
+from synflow_jax.checks import called, check_callable, check_params, named_leaves, source_line
 from synflow_jax.types import ApplyFn, Params
 from synflow_jax.units.classes import Touched, UnitClass, Units
 from synflow_jax.units.grouping import Grouping, grouped
