@@ -21,8 +21,8 @@ FLOORS = [
         "source_lines",
         "wiring",
     },
-    {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models", "sparse_files"},
-    {"rounds", "compaction"},
+    {"scores", "masks", "losses", "diagnostics", "adapters", "models", "sparse_files"},
+    {"rounds", "compaction", "sparse_training"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
 ]

@@ -3,6 +3,7 @@
 from synflow_jax.scores.grasp import grasp as grasp
 from synflow_jax.scores.magnitude import magnitude as magnitude
 from synflow_jax.scores.random import random as random
+from synflow_jax.scores.saliency import saliency as saliency
 from synflow_jax.scores.snip import snip as snip
 from synflow_jax.scores.synflow import Flow as Flow
 from synflow_jax.scores.synflow import flow as flow
