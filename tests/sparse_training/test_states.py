@@ -103,10 +103,11 @@ def bits(tree: Any) -> list[bytes]:
 def test_killed_and_resumed_to_the_same_bits(wrapper: str, tmp_path: Path) -> None:
     tx = WRAPPERS[wrapper](optax.adamw(0.1))
     params, state, step = copied(PARAMS), tx.init(PARAMS), step_of(tx)
-    for i in range(9):
+    for i in range(4):
         params, state = step(params, state, batch(i))
-        if i == 3:
-            kept = saved({"params": params, "state": state}, tmp_path)
+    kept = saved({"params": params, "state": state}, tmp_path)
+    for i in range(4, 9):
+        params, state = step(params, state, batch(i))
     again = WRAPPERS[wrapper](optax.adamw(0.1))
     other, own, step = kept["params"], kept["state"], step_of(again)
     for i in range(4, 9):
@@ -130,10 +131,9 @@ def test_inside_of_optax(wrapper: str) -> None:
         params, state, step = copied(PARAMS), tx.init(PARAMS), step_of(tx)
         for i in range(18 if name == "accumulated" else 9):
             params, state = step(params, state, batch(i))
-            mask = sf.mask_of(state)
             if name != "accumulated" or i % 2:
-                check_zeros(params, mask)
-        assert int(mask["kernel"].sum()) == (2 if wrapper == "gradual" else 4)
+                check_zeros(params, sf.mask_of(state))
+        assert int(sf.mask_of(state)["kernel"].sum()) == (2 if wrapper == "gradual" else 4)
 
 
 def test_state_is_made_under_jit_and_as_shapes() -> None:
@@ -192,6 +192,7 @@ def test_nnx_optimizer(wrapper: str) -> None:
         traced += 1
         optimizer.update(model, nnx.grad(lambda model: jnp.mean((model(x) - 1) ** 2))(model))
 
+    mask = params = None
     for i in range(6):
         step(model, optimizer, batch(i) / 9)
         mask = sf.mask_of(nnx.as_pure(optimizer.opt_state))
