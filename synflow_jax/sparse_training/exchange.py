@@ -57,10 +57,11 @@ def _highest(scores: Sequence[jax.Array], ks: Sequence[jax.Array]) -> list[jax.A
     Selection takes long to compile, so arrays of one shape take turns in one loop. On several
     devices they don't, since stacking could send sharded ones from device to device.
     """
+    if jax.device_count() > 1:
+        return [top_k([each], k)[0] for each, k in zip(scores, ks, strict=True)]
     alike = defaultdict(list)
     for place, each in enumerate(scores):
-        own = place if jax.device_count() > 1 else None
-        alike[each.shape, each.dtype, own].append(place)
+        alike[each.shape, each.dtype].append(place)
     found = {}
     for places in alike.values():
         stacked = jnp.stack([scores[i] for i in places]), jnp.stack([ks[i] for i in places])
