@@ -177,6 +177,8 @@ def _growth(grow: str, state: ChangingState, updates: optax.Updates) -> Scores:
 
 def _counted(mask: Mask) -> list[tuple[int, int]]:
     """Of each prunable leaf, how many of its elements are True, and how many there are."""
+    if mask is None:
+        raise TypeError("mask must be a pytree like the params, got mask=None; pass sf.prune's")
     check_values({"mask": mask}, "its weights are counted on the host: call sf.rewire outside")
     check_mask(mask, mask)
     check_scalars(mask)
