@@ -28,7 +28,7 @@ from synflow_jax.sparse_training.masked import (
     zero_where_pruned,
 )
 from synflow_jax.sparse_training.states import ChangingState
-from synflow_jax.sparse_training.steps import Steps, checked_steps
+from synflow_jax.sparse_training.steps import changes_until
 from synflow_jax.types import (
     GradientScores,
     Mask,
@@ -110,7 +110,7 @@ def prune_gradually(
     inner = checked_inner(inner, "prune_gradually(optax.adam(1e-3), sf.magnitude(), 20, ...)")
     check_score_fn(score_fn)
     compression = check_compression(compression)
-    changes = _changes(begin, end, every)
+    changes = changes_until(begin, end, every)
     check_callable("schedule", schedule, "compression, rounds", "sf.cubic or sf.linear")
     check_selection(select)
     check_callable("prunable", prunable, "path, leaf", "sf.is_kernel or a function of a name")
@@ -159,18 +159,6 @@ def prune_gradually(
 def _as_it_is(outer: Any, updates: optax.Updates, params: Params) -> Mask:
     del updates, params
     return outer[0]
-
-
-def _changes(begin: Any, end: Any, every: Any) -> Steps:
-    start, stop, distance = checked_steps(begin, end, every)
-    if start == stop:
-        return Steps(start, distance, 1)
-    if distance > stop - start:
-        raise ValueError(
-            f"every must be at most end - begin, or nothing changes: got every={distance}, "
-            f"begin={start}, end={stop}; begin == end prunes at once in that step"
-        )
-    return Steps(start + distance, distance, (stop - start) // distance)
 
 
 def _prunable_shapes(mask: Mask) -> tuple[tuple[int, ...], ...]:

@@ -34,7 +34,7 @@ from synflow_jax.sparse_training.masked import (
 )
 from synflow_jax.sparse_training.momenta import without_momenta
 from synflow_jax.sparse_training.states import ChangingState
-from synflow_jax.sparse_training.steps import Steps, checked_steps
+from synflow_jax.sparse_training.steps import Steps, changes_before
 from synflow_jax.types import Mask, Params, Scores
 
 
@@ -113,7 +113,7 @@ def rewire(
     Array([[False,  True, False,  True]], dtype=bool)
     """
     inner = checked_inner(inner, "rewire(optax.adam(1e-3), mask, every=100, end=7_500)")
-    changes = _changes(begin, end, every)
+    changes = changes_before(begin, end, every)
     fractions = _fractions(fraction, begin, end, changes)
     _check_growth(grow, key)
     check_bool("skip_step", skip_step)
@@ -184,17 +184,6 @@ def _counted(mask: Mask) -> list[tuple[int, int]]:
     check_scalars(mask)
     leaves = [jnp.asarray(leaf) for leaf in jax.tree.leaves(mask)]
     return [(int(count(leaf)), leaf.size) for leaf in leaves if leaf.ndim]
-
-
-def _changes(begin: Any, end: Any, every: Any) -> Steps:
-    start, stop, distance = checked_steps(begin, end, every)
-    changes = Steps(start + distance, distance, max(0, -((start - stop) // distance) - 1))
-    if not changes.number:
-        raise ValueError(
-            f"every must be less than end - begin, or nothing changes: got every={distance}, "
-            f"begin={start}, end={stop}"
-        )
-    return changes
 
 
 def _fractions(fraction: Any, begin: int, end: int, changes: Steps) -> np.ndarray:
