@@ -59,3 +59,31 @@ def linear(compression: float, rounds: int) -> np.ndarray:
     densities = 1.0 - (1.0 - 1.0 / compression) * (np.arange(1, rounds + 1) / rounds)
     # From 1e16 on 1 - 1 / compression is 1.
     return np.where(densities > 0, densities, 1.0 / compression)
+
+
+def cubic(compression: float, rounds: int) -> np.ndarray:
+    """Density ``d + (1 - d) * (1 - k / rounds) ** 3`` after round ``k``, d = 1 / compression.
+
+    Many weights go at first, while there are many, and few in the end (Zhu and Gupta 2017,
+    arXiv:1710.01878, equation 1, from a dense network).
+
+    Args:
+        compression: weights before / weights after, finite and at least 1.
+        rounds: number of rounds, at least 1.
+
+    Returns:
+        Densities in (0, 1], float64 of shape ``(rounds,)``.
+
+    Raises:
+        ValueError: compression or rounds are out of range.
+        TypeError: compression isn't a number, or rounds isn't a whole one.
+
+    >>> import synflow_jax as sf
+    >>> sf.cubic(100.0, 2)
+    array([0.13375, 0.01   ])
+    """
+    compression, rounds = check_compression(compression), check_rounds(rounds)
+    density = 1.0 / compression
+    left = 1.0 - np.arange(1, rounds + 1) / rounds
+    # Products, not a power: NumPy's vectorized one differs in the last bit by processor.
+    return density + (1.0 - density) * (left * left * left)

@@ -69,6 +69,27 @@ class ReturningScores:
         return self.of_kept(params, mask, batch, key)
 
 
+@dataclass(frozen=True, eq=False)
+class GradientScores:
+    """A score function whose batch is the gradients, which `prune_gradually` has anyway.
+
+    Attributes:
+        score_fn: ``score_fn(params, mask, gradients, key) -> scores``, with gradients like params.
+
+    >>> import jax
+    >>> import synflow_jax as sf
+    >>> def movement(params, mask, gradients, key):  # Sanh et al. 2020, arXiv:2005.07683
+    ...     return jax.tree.map(lambda w, g: -w * g, params, gradients)
+    >>> score_fn = sf.GradientScores(movement)
+    """
+
+    score_fn: ScoreFn
+
+    def __call__(self, params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+        """The scores, as `ScoreFn` says; ``batch`` is the gradients."""
+        return self.score_fn(params, mask, batch, key)
+
+
 @dataclass(frozen=True)
 class Selection:
     """A rule that says which scores a round keeps, as two functions.
@@ -85,6 +106,7 @@ class Selection:
             one row of ``counts``, int32 of shape ``(groups,)`` (a `TwoWordCount` if a count is
             2**31 or more): a boolean array a layer, ``True`` where the score stays. A score of
             -inf is never kept.
+        shapes: ``counts`` takes the layers' shapes instead of their sizes.
 
     >>> import jax.numpy as jnp
     >>> import numpy as np
@@ -97,8 +119,9 @@ class Selection:
     [Array([ True, False], dtype=bool)]
     """
 
-    counts: Callable[[Sequence[int], np.ndarray], np.ndarray]
+    counts: Callable[[Sequence[Any], np.ndarray], np.ndarray]
     keep: Callable[[Sequence[jax.Array], jax.Array], list[jax.Array]]
+    shapes: bool = False
 
     def __post_init__(self) -> None:
         if isfunction(self.keep) and self.keep.__doc__:

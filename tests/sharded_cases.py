@@ -167,6 +167,30 @@ def check_optimizer(mesh: Mesh) -> None:
         assert not np.any(whole(stepped[name])[~whole(mask[name])])
 
 
+def check_changing_masks(mesh: Mesh) -> None:
+    """The masks of one device, with ties, in the shardings of the params."""
+    chosen = ("both", "conv")
+    params = {name: jnp.round(8 * leaf) for name, leaf in made(jax.random.key(8)).items()}
+    params = {name: params[name] for name in chosen}
+    gradient = {name: made(jax.random.key(9))[name] for name in chosen}
+    mask, _ = sf.prune(sf.magnitude(), params, 4.0, rounds=1)
+    gradual = {"begin": 0, "end": 2, "every": 1}
+    for tx in (
+        sf.prune_gradually(optax.adam(1e-3), sf.magnitude(), 10.0, **gradual),
+        sf.rewire(optax.adam(1e-3), mask, every=1, end=3),
+    ):
+        found = []
+        for tree, own in ((params, gradient), (placed(params, mesh), placed(gradient, mesh))):
+            state, now, update = jax.jit(tx.init)(tree), tree, jax.jit(tx.update)
+            for _ in range(3):
+                updates, state = update(own, state, now)
+                now = optax.apply_updates(now, updates)
+            found.append(state.mask)
+        for name in chosen:
+            np.testing.assert_array_equal(np.asarray(found[0][name]), whole(found[1][name]))
+            assert found[1][name].sharding.is_equivalent_to(now[name].sharding, now[name].ndim)
+
+
 def check_never_whole(mesh: Mesh) -> None:
     """A deep and wide network made in pieces: no device ever holds more than its part."""
     sharding = NamedSharding(mesh, P("data", "model"))
@@ -203,6 +227,7 @@ def main() -> None:
         check_synflow(mesh)
         check_data_scores(mesh)
         check_optimizer(mesh)
+        check_changing_masks(mesh)
         check_never_whole(mesh)
     print("same")
 

@@ -19,8 +19,8 @@ FLOORS = [
         "homogeneous",
         "wiring",
     },
-    {"scores", "masks", "losses", "optimizer", "diagnostics", "adapters", "models", "sparse_files"},
-    {"rounds", "compaction", "units"},
+    {"scores", "masks", "losses", "diagnostics", "adapters", "models", "sparse_files"},
+    {"rounds", "compaction", "units", "sparse_training"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
 ]

@@ -1,6 +1,8 @@
 """Where pruning starts, and how many weights each of its rounds keeps."""
 
+import math
 import sys
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -72,8 +74,8 @@ def round_counts(
     check_callable("schedule", schedule, "compression, rounds", "sf.exponential or sf.linear")
     check_selection(select)
     layers = [leaf for leaf in jax.tree.leaves(mask) if np.ndim(leaf)]
-    sizes = [leaf.size for leaf in layers]
-    size, kept = sum(sizes), sum(int(each) for each in _counted(layers))
+    size = sum(leaf.size for leaf in layers)
+    kept = sum(int(each) for each in _counted(layers))
     if not kept:
         raise ValueError(f"nothing is left to prune: 0 of {size:,} weights are prunable and kept")
     if compression * kept < size:
@@ -87,7 +89,26 @@ def round_counts(
     if kept < size:
         densities = densities * (kept / size)
         densities[-1] = round_densities(schedule, compression, 1)[-1]
-    counts = np.asarray(select.counts(sizes, densities))
+    return _counts([leaf.shape for leaf in layers], densities, select)
+
+
+def counts_from_all(
+    shapes: Sequence[tuple[int, ...]],
+    compression: float,
+    rounds: int,
+    schedule: Schedule,
+    select: Selection,
+) -> np.ndarray:
+    """`round_counts` from the mask that keeps everything, by the shapes of its prunable leaves."""
+    return _counts(shapes, round_densities(schedule, compression, rounds), select)
+
+
+def _counts(
+    shapes: Sequence[tuple[int, ...]], densities: np.ndarray, select: Selection
+) -> np.ndarray:
+    layers = shapes if select.shapes else [math.prod(shape) for shape in shapes]
+    counts = np.asarray(select.counts(layers, densities))
+    rounds = len(densities)
     if counts.ndim != 2 or len(counts) != rounds or counts.dtype.kind not in "iu":
         raise ValueError(
             f"select.counts must return integers of shape (rounds, groups) for {rounds} rounds, "

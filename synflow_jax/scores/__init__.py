@@ -7,6 +7,7 @@ from synflow_jax.scores.magnitude import magnitude as magnitude
 from synflow_jax.scores.ntk_sap import ntk_sap as ntk_sap
 from synflow_jax.scores.prospr import prospr as prospr
 from synflow_jax.scores.random import random as random
+from synflow_jax.scores.saliency import saliency as saliency
 from synflow_jax.scores.snip import snip as snip
 from synflow_jax.scores.synflow import Flow as Flow
 from synflow_jax.scores.synflow import flow as flow

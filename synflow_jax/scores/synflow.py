@@ -34,9 +34,15 @@ class Flow(NamedTuple):
 
     @property
     def log2(self) -> jax.Array:
-        """Logarithm to base 2, a floating-point scalar; -inf where no path is left."""
+        """Logarithm to base 2, a floating-point scalar; -inf where no path is left.
+
+        Its gradient is finite at any depth, and 0 where no path is left: ``loss - strength *
+        flow(...).log2`` keeps flow in a network while it's trained and pruned.
+        """
         mantissa = self.mantissa.astype(jnp.promote_types(self.mantissa.dtype, jnp.float32))
-        return jnp.log2(mantissa) + self.exponent.astype(mantissa.dtype)
+        some = mantissa > 0
+        logarithm = jnp.log2(jnp.where(some, mantissa, 1)) + self.exponent.astype(mantissa.dtype)
+        return jnp.where(some, logarithm, -jnp.inf)
 
 
 def synflow(

@@ -9,11 +9,12 @@ from bad_networks import NETWORKS
 from bad_numbers import KEYS, NUMBERS
 from bad_options import OTHERS
 from bad_traces import TRACED
+from bad_training import TRAINING
 from bad_trees import TREES
 
 import synflow_jax as sf
 
-TABLES = (NETWORKS, FUNCTIONS, NUMBERS, KEYS, TREES, OTHERS, TRACED)
+TABLES = (NETWORKS, FUNCTIONS, NUMBERS, KEYS, TREES, OTHERS, TRACED, TRAINING)
 BAD = {name: case for table in TABLES for name, case in table.items()}
 
 

@@ -1,27 +1,20 @@
 """An optax wrapper that keeps pruned weights at zero while any inner transformation trains."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import optax
 
-from synflow_jax.checks import check_instance, check_mask, check_structure, shown
+from synflow_jax.checks import check_mask
 from synflow_jax.masks import apply_mask
+from synflow_jax.sparse_training.masked import (
+    check_update,
+    checked_inner,
+    masked_step,
+    own_copy,
+    zero_where_pruned,
+)
+from synflow_jax.sparse_training.states import SparseState
 from synflow_jax.types import Mask, Params
-
-
-class SparseState(NamedTuple):
-    """State of `keep_params_sparse`.
-
-    Attributes:
-        mask: the mask in force, boolean arrays that broadcast against the params; swap it with
-            ``state._replace(mask=new_mask)``.
-        inner: the wrapped transformation's state, a pytree.
-    """
-
-    mask: Mask
-    inner: optax.OptState
 
 
 def keep_params_sparse(
@@ -59,44 +52,18 @@ def keep_params_sparse(
     >>> optax.apply_updates(params, updates)["kernel"][1]
     Array(0., dtype=float32)
     """
-    if isinstance(inner, type) or not all(
-        callable(getattr(inner, name, None)) for name in ("init", "update")
-    ):
-        raise TypeError(
-            f"inner must be an optax transformation, got inner={shown(inner)}; pass "
-            "keep_params_sparse(optax.adam(1e-3), mask)"
-        )
-    inner = optax.with_extra_args_support(inner)
+    inner = checked_inner(inner, "keep_params_sparse(optax.adam(1e-3), mask)")
 
     def init(params: Params) -> SparseState:
         check_mask(mask, params)
-        # A copy, so that donating the state leaves the caller's mask alone.
-        own = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), mask)
-        return SparseState(own, inner.init(apply_mask(mask, params)))
+        return SparseState(own_copy(mask), inner.init(apply_mask(mask, params)))
 
     def update(
         updates: optax.Updates, state: Any, params: Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, SparseState]:
-        if params is None:
-            raise ValueError(
-                "keep_params_sparse needs the params to set pruned weights to zero; "
-                "call update(grads, state, params)"
-            )
-        check_instance("state", state, SparseState, "what init returned: update(grads, state, ...)")
-        check_structure("updates", updates, state.mask, "mask")
-        check_structure("params", params, state.mask, "mask")
-        check_mask(state.mask, updates, "updates")
-        updates, inner_state = inner.update(
-            apply_mask(state.mask, updates), state.inner, apply_mask(state.mask, params), **extra
-        )
-        return jax.tree.map(_update_or_zero, state.mask, updates, params), SparseState(
-            state.mask, inner_state
-        )
+        check_update("keep_params_sparse", SparseState, updates, state, params)
+        mask = state.mask
+        updates, inner_state = masked_step(inner, mask, updates, state.inner, params, **extra)
+        return zero_where_pruned(mask, updates, params), SparseState(mask, inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-def _update_or_zero(mask: jax.Array, update: jax.Array, param: jax.Array) -> jax.Array:
-    # In the wider of the two types, in which the parameter minus itself is 0.
-    dtype = jnp.promote_types(update.dtype, param.dtype)
-    return jnp.where(mask, update.astype(dtype), -param.astype(dtype))
