@@ -52,9 +52,11 @@ from synflow_jax.scores import random as random
 from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow
 from synflow_jax.selection import TwoWordCount as TwoWordCount
+from synflow_jax.selection import block_top_k as block_top_k
 from synflow_jax.selection import global_top_k as global_top_k
 from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
+from synflow_jax.selection import n_m_top_k as n_m_top_k
 from synflow_jax.selection import two_words as two_words
 from synflow_jax.sparse_files import load_sparse as load_sparse
 from synflow_jax.sparse_files import save_sparse as save_sparse
