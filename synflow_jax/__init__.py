@@ -30,8 +30,10 @@ from synflow_jax.compaction import compact as compact
 from synflow_jax.compaction import compact_nnx as compact_nnx
 from synflow_jax.diagnostics import LayerRow as LayerRow
 from synflow_jax.diagnostics import LayerTable as LayerTable
+from synflow_jax.diagnostics import Multiplications as Multiplications
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
+from synflow_jax.diagnostics import multiplications as multiplications
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask

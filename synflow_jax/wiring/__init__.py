@@ -20,6 +20,7 @@ from synflow_jax.wiring.constraints import axes_of as axes_of
 from synflow_jax.wiring.facts import Fact as Fact
 from synflow_jax.wiring.facts import constant_fact as constant_fact
 from synflow_jax.wiring.facts import unknown as unknown
+from synflow_jax.wiring.multiplications import batch_size as batch_size
 from synflow_jax.wiring.multiplications import constant_units as constant_units
 from synflow_jax.wiring.multiplications import multiplications as multiplications
 from synflow_jax.wiring.multiplications import sources as sources

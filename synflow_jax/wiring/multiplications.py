@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from synflow_jax.wiring.constraints import USED, Axes
@@ -85,11 +86,26 @@ def _of_step(step: Step, program: Program, kept: KeptOf) -> Multiplications:
             ended = step.equation.params["dimension_numbers"][0][0]
             both.append(math.prod(results) * math.prod(operands[0][axis] for axis in ended))
         else:
-            numbers = step.equation.params["dimension_numbers"]
-            out = numbers.rhs_spec[0]
-            taps = math.prod(size for axis, size in enumerate(operands[1]) if axis != out)
-            both.append(math.prod(results) * taps)
+            both.append(_of_convolution(step.equation.params, results, *operands))
     return Multiplications(*both)
+
+
+def _of_convolution(
+    params: dict[str, Any], results: Sequence[int], images: Sequence[int], kernel: Sequence[int]
+) -> int:
+    """Every weight at every position of the output; of the input along axes that it spreads."""
+    numbers = params["dimension_numbers"]
+    positions = list(results)
+    spatial = zip(numbers.out_spec[2:], numbers.lhs_spec[2:], params["lhs_dilation"], strict=True)
+    for out, into, spread in spatial:
+        positions[out] = results[out] if spread == 1 else images[into]
+    taps = math.prod(size for axis, size in enumerate(kernel) if axis != numbers.rhs_spec[0])
+    return math.prod(positions) * taps
+
+
+def batch_size(inputs: Any) -> int:
+    """How many examples there are: the leading axis of the first array that has one."""
+    return next((np.shape(x)[0] for x in jax.tree.leaves(inputs) if np.ndim(x)), 1) or 1
 
 
 def constant_units(program: Program, known: Known, axes: Axes, found: Found) -> int:
