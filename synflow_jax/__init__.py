@@ -30,8 +30,10 @@ from synflow_jax.compaction import compact as compact
 from synflow_jax.compaction import compact_nnx as compact_nnx
 from synflow_jax.diagnostics import LayerRow as LayerRow
 from synflow_jax.diagnostics import LayerTable as LayerTable
+from synflow_jax.diagnostics import Multiplications as Multiplications
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
+from synflow_jax.diagnostics import multiplications as multiplications
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
@@ -56,10 +58,12 @@ from synflow_jax.scores import saliency as saliency
 from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow
 from synflow_jax.selection import TwoWordCount as TwoWordCount
+from synflow_jax.selection import block_top_k as block_top_k
 from synflow_jax.selection import erdos_renyi_kernel as erdos_renyi_kernel
 from synflow_jax.selection import global_top_k as global_top_k
 from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
+from synflow_jax.selection import n_m_top_k as n_m_top_k
 from synflow_jax.selection import two_words as two_words
 from synflow_jax.sparse_files import load_sparse as load_sparse
 from synflow_jax.sparse_files import save_sparse as save_sparse

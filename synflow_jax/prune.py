@@ -37,9 +37,10 @@ def prune(
 
     In each round the weights still kept are scored with the others at zero, and those with the
     highest scores stay (Tanaka et al. 2020, arXiv:2006.05467, algorithm 1). Of N prunable weights a
-    round keeps exactly ``N - floor((1 - density) * N)``; of equal scores the first stay, in the
-    order of ``jax.tree.leaves`` and then row by row. All rounds run in one compiled call. Another
-    call with the same score function, select, shapes and number of rounds compiles nothing.
+    round keeps exactly ``N - floor((1 - density) * N)``, unless ``select`` says otherwise; of equal
+    scores the first stay, in the order of ``jax.tree.leaves`` and then row by row. All rounds run
+    in one compiled call. Another call with the same score function, select, shapes and number of
+    rounds compiles nothing.
 
     After many rounds a float32 mask isn't the same on every platform: sums in another order swap
     two nearly equal scores, and the difference grows from round to round. Such masks keep similar
@@ -54,7 +55,8 @@ def prune(
         key: a ``jax.random.key`` for the score function, folded with the round's number.
         rounds: score-and-cut steps. The paper takes 100 for SynFlow and 1 for the others.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
+            whole blocks, or `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask to go on from. It then also says what is prunable; ``compression``
             still counts from all prunable weights, and the schedule starts at the mask's density.

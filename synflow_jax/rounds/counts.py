@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,8 @@ def round_counts(
         compression: weights before / weights after, finite and at least 1.
         rounds: how many rounds, at least 1.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k` counts all layers as one group, `local_top_k` each as its own.
+        select: `global_top_k` counts all layers as one group, `local_top_k` each as its own. What
+            it can't do with these layers it refuses.
 
     Returns:
         A NumPy array of shape ``(rounds, groups)``: int32, or int64 if a count is 2**31 or more.
@@ -78,13 +80,13 @@ def round_counts(
     kept = sum(int(each) for each in _counted(layers))
     if not kept:
         raise ValueError(f"nothing is left to prune: 0 of {size:,} weights are prunable and kept")
-    if compression * kept < size:
+    if compression * (kept + select.slack) < size:
         raise ValueError(
             f"compression={compression:g} asks for {size / compression:,.0f} of {size:,} "
             f"weights, but mask keeps only {kept:,}; pass compression >= {size / kept:g}"
         )
     # The product may overflow; so large a compression keeps a single weight whatever the schedule.
-    left = min(compression * kept, sys.float_info.max) / size
+    left = max(1.0, min(compression * kept, sys.float_info.max) / size)
     densities = round_densities(schedule, left, rounds)
     if kept < size:
         densities = densities * (kept / size)
@@ -115,6 +117,11 @@ def _counts(
             f"got {counts.dtype}{counts.shape}"
         )
     return counts.astype(np.int32) if counts.max() < 2**31 else counts
+
+
+def are_as_counted(kept: Any, asked: Any, select: Selection) -> Any:
+    """Whether as many weights are left as asked for, but for the slack of ``select``."""
+    return (kept <= asked) & (kept >= asked - select.slack)
 
 
 @jax.jit

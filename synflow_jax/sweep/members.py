@@ -112,7 +112,8 @@ def sweep(
         batch: data for the score function, shared by all members.
         rounds: score-and-cut steps, as many for each member.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
+            whole blocks, or `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask that all members go on from, which also says what is prunable.
         regrow: whether pruned weights compete in every round with those that are kept.
@@ -177,7 +178,7 @@ def sweep(
     )
     if spread and members % spread.parts:
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
-    check_history(histories, start, counts, "round {}")
+    check_history(histories, start, counts, select, "round {}")
     for i in np.flatnonzero(may_be_zero(histories)).tolist():
         stacked = (params if own else None, masks, keys)
         stacked = shared(stacked, spread) if spread else stacked

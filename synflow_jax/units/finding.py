@@ -64,12 +64,8 @@ def units(apply_fn: ApplyFn, params: Params, inputs: Any) -> Units:
     if not classes:
         held = "".join(f"; {count} indices are held by {where}" for where, count in _held(found))
         raise ValueError(f"no unit of the network can go: all are inputs or outputs{held}")
-    layout = _layout(found, classes, numbers, _batch(inputs))
+    layout = _layout(found, classes, numbers, wiring.batch_size(inputs))
     return Units(classes, _held(found), layout, treedef, avals, names)
-
-
-def _batch(inputs: Any) -> int:
-    return next((jnp.shape(x)[0] for x in jax.tree.leaves(inputs) if jnp.ndim(x)), 1) or 1
 
 
 class _Found(NamedTuple):

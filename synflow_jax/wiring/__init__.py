@@ -30,6 +30,7 @@ from synflow_jax.wiring.facts import Fact as Fact
 from synflow_jax.wiring.facts import constant_fact as constant_fact
 from synflow_jax.wiring.facts import unknown as unknown
 from synflow_jax.wiring.multiplications import PRODUCTS as PRODUCTS
+from synflow_jax.wiring.multiplications import batch_size as batch_size
 from synflow_jax.wiring.multiplications import constant_units as constant_units
 from synflow_jax.wiring.multiplications import layer_products as layer_products
 from synflow_jax.wiring.multiplications import multiplications as multiplications

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from synflow_jax.wiring.constraints import USED, Axes
@@ -77,15 +78,25 @@ def layer_products(program: Program, params: Sequence[int]) -> list[Product]:
 
 
 def _axes(step: Step, program: Program) -> tuple[tuple[int, int], ...]:
-    """Those of the result, and those that are added up."""
-    result = step.results[0]
-    numbers = step.equation.params["dimension_numbers"]
+    """Those of the result, and those that are added up.
+
+    A transposed convolution takes every weight at every position of its input, which it spreads.
+    """
+    params, result = step.equation.params, step.results[0]
+    numbers = params["dimension_numbers"]
+    positions = [(result, axis) for axis in range(len(program.shape(result)))]
     if step.name == "dot_general":
         ended = [(step.operands[0], axis) for axis in numbers[0][0]]
     else:
-        kernel, out = step.operands[1], numbers.rhs_spec[0]
+        (images, kernel), out = step.operands, numbers.rhs_spec[0]
         ended = [(kernel, axis) for axis in range(len(program.shape(kernel))) if axis != out]
-    return (*((result, axis) for axis in range(len(program.shape(result)))), *ended)
+        spatial = zip(
+            numbers.out_spec[2:], numbers.lhs_spec[2:], params["lhs_dilation"], strict=True
+        )
+        for axis, into, spread in spatial:
+            if spread > 1:
+                positions[axis] = (images, into)
+    return (*positions, *ended)
 
 
 class Multiplications(NamedTuple):
@@ -113,6 +124,11 @@ def multiplications(
             after + product.times * math.prod(int(each.sum()) for each in own),
         )
     return found
+
+
+def batch_size(inputs: Any) -> int:
+    """How many examples there are: the leading axis of the first array that has one."""
+    return next((np.shape(x)[0] for x in jax.tree.leaves(inputs) if np.ndim(x)), 1) or 1
 
 
 def constant_units(program: Program, known: Known, axes: Axes, found: Found) -> int:
