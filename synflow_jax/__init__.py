@@ -28,10 +28,12 @@ from synflow_jax.adapters import from_nnx as from_nnx
 from synflow_jax.compaction import Compact as Compact
 from synflow_jax.compaction import compact as compact
 from synflow_jax.compaction import compact_nnx as compact_nnx
+from synflow_jax.diagnostics import EffectiveRow as EffectiveRow
 from synflow_jax.diagnostics import LayerRow as LayerRow
 from synflow_jax.diagnostics import LayerTable as LayerTable
 from synflow_jax.diagnostics import Multiplications as Multiplications
 from synflow_jax.diagnostics import density as density
+from synflow_jax.diagnostics import effective as effective
 from synflow_jax.diagnostics import layer_table as layer_table
 from synflow_jax.diagnostics import multiplications as multiplications
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError

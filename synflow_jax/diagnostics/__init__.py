@@ -1,5 +1,7 @@
 """What a mask keeps, and what that costs and leads to: by layer, in products, and on paths."""
 
+from synflow_jax.diagnostics.effective import effective as effective
+from synflow_jax.diagnostics.layers import EffectiveRow as EffectiveRow
 from synflow_jax.diagnostics.layers import LayerRow as LayerRow
 from synflow_jax.diagnostics.layers import LayerTable as LayerTable
 from synflow_jax.diagnostics.layers import density as density

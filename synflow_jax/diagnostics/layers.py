@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 import jax
 import jax.numpy as jnp
 
 from synflow_jax.checks import check_mask, check_names, check_scalars, check_values, named_leaves
-from synflow_jax.types import Mask, Params
+from synflow_jax.diagnostics.effective import By
+from synflow_jax.diagnostics.effective import effective as on_paths
+from synflow_jax.types import ApplyFn, Mask, Params
 
 
 class LayerRow(NamedTuple):
@@ -29,15 +31,40 @@ class LayerRow(NamedTuple):
     density: float
 
 
+class EffectiveRow(NamedTuple):
+    """A `LayerRow`, and what of it paths from input to output use.
+
+    Attributes:
+        name: its path, such as ``"conv1/kernel"``.
+        shape: the parameter's shape.
+        size: its weights, an int.
+        kept: its weights that the mask keeps, an int.
+        density: kept / size, a float; 1 if it has no weights.
+        effective: those of the kept weights that some path uses, an int.
+        effective_density: effective / size, a float; 1 if it has no weights.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    size: int
+    kept: int
+    density: float
+    effective: int
+    effective_density: float
+
+
+Row = TypeVar("Row", LayerRow, EffectiveRow)
+
+
 @dataclass(frozen=True)
-class LayerTable:
+class LayerTable(Generic[Row]):
     """What a mask keeps of each prunable parameter; ``str`` draws it as text.
 
     Attributes:
         rows: one for each prunable parameter, in the order of ``jax.tree.leaves``.
     """
 
-    rows: tuple[LayerRow, ...]
+    rows: tuple[Row, ...]
 
     @property
     def size(self) -> int:
@@ -50,58 +77,120 @@ class LayerTable:
         return sum(row.kept for row in self.rows)
 
     @property
+    def effective(self) -> int | None:
+        """The number of kept weights that some path uses, if the rows tell."""
+        used = [row.effective for row in self.rows if isinstance(row, EffectiveRow)]
+        return sum(used) if len(used) == len(self.rows) else None
+
+    @property
     def collapsed(self) -> tuple[str, ...]:
         """Names of the layers that had weights and have none left."""
         return tuple(row.name for row in self.rows if row.size and not row.kept)
 
     def __str__(self) -> str:
-        total = LayerRow("total", (), self.size, self.kept, _ratio(self.kept, self.size))
-        lines = [("layer", "shape", "size", "kept", "density")]
-        for row in (*self.rows, total):
-            shape = "x".join(map(str, row.shape))
-            lines.append((row.name, shape, f"{row.size:,}", f"{row.kept:,}", f"{row.density:.4g}"))
+        used = self.effective if self.rows else None
+        total = _row("total", (), self.size, self.kept, used)
+        head = ["layer", *(field.replace("_", " ") for field in total._fields[1:])]
+        lines = [head, *(_texts(row) for row in (*self.rows, total))]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
-            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  "
-            f"{size:>{widths[2]}}  {kept:>{widths[3]}}  {share:>{widths[4]}}"
-            for name, shape, size, kept, share in lines
+            "  ".join(
+                text.ljust(width) if column < 2 else text.rjust(width)
+                for column, (text, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in lines
         )
 
 
-def layer_table(mask: Mask, params: Params) -> LayerTable:
+@overload
+def layer_table(
+    mask: Mask,
+    params: Params,
+    *,
+    apply_fn: ApplyFn | None = None,
+    inputs: Any = None,
+    effective: Literal[False] = False,
+) -> LayerTable[LayerRow]: ...
+
+
+@overload
+def layer_table(
+    mask: Mask,
+    params: Params,
+    *,
+    apply_fn: ApplyFn,
+    inputs: Any,
+    effective: Literal[True] | By,
+) -> LayerTable[EffectiveRow]: ...
+
+
+def layer_table(
+    mask: Mask,
+    params: Params,
+    *,
+    apply_fn: ApplyFn | None = None,
+    inputs: Any = None,
+    effective: bool | By = False,
+) -> LayerTable[Any]:
     """Name, shape, size, kept weights and density of every prunable parameter.
 
     Args:
         mask: a pytree like ``params`` of booleans that broadcast against its leaves.
         params: a pytree of arrays.
+        apply_fn: ``apply_fn(params, inputs)``, the network, where effective weights are counted.
+        inputs: an example for it, or its shapes.
+        effective: whether to count the kept weights that some path from input to output uses, as
+            `effective` finds them: by flow if ``True``, or ``"topology"``.
 
     Returns:
-        A `LayerTable` with one row for each leaf of the mask that isn't a scalar.
+        A `LayerTable` with one row for each leaf of the mask that isn't a scalar: a `LayerRow`, or
+        an `EffectiveRow` with what paths use.
 
     Raises:
         ValueError: mask and params don't match, the leaf is named; a leaf of the mask is scalar
-            ``False``; or two leaves have one name.
+            ``False``; two leaves have one name; or effective weights are asked for and ``apply_fn``
+            or ``inputs`` is missing, or `effective` raises one.
         TypeError: a leaf of the mask isn't boolean, or it's traced.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
-    >>> mask = {"dense": {"kernel": jnp.array([[True, False, False, False]])}}
-    >>> print(sf.layer_table(mask, {"dense": {"kernel": jnp.ones((1, 4))}}))
-    layer         shape  size  kept  density
-    dense/kernel  1x4       4     1     0.25
-    total                   4     1     0.25
+    >>> params = {"hidden": jnp.ones((1, 4)), "output": jnp.ones((4, 1))}
+    >>> mask = {"hidden": jnp.ones((1, 4), bool), "output": jnp.array([[True], *[[False]] * 3])}
+    >>> print(sf.layer_table(mask, params))
+    layer   shape  size  kept  density
+    hidden  1x4       4     4        1
+    output  4x1       4     1     0.25
+    total             8     5    0.625
+    >>> apply_fn = lambda params, x: x @ params["hidden"] @ params["output"]
+    >>> x = jnp.ones((1, 1))
+    >>> print(sf.layer_table(mask, params, apply_fn=apply_fn, inputs=x, effective=True))
+    layer   shape  size  kept  density  effective  effective density
+    hidden  1x4       4     4        1          1               0.25
+    output  4x1       4     1     0.25          1               0.25
+    total             8     5    0.625          2               0.25
     """
     check_values({"mask": mask}, "weights are counted on the host: call this outside")
     check_mask(mask, params)
     check_scalars(mask)
     check_names(params)
+    used = [None] * len(jax.tree.leaves(params))
+    if effective:
+        if apply_fn is None or inputs is None:
+            raise ValueError(
+                "effective weights are those on paths through the network; pass it too, as in "
+                "sf.layer_table(mask, params, apply_fn=apply_fn, inputs=inputs, effective=True)"
+            )
+        by: By = "flow" if effective is True else effective
+        used = jax.tree.leaves(on_paths(apply_fn, params, mask, inputs, by=by))
     rows = []
-    for (name, param), leaf in zip(named_leaves(params), jax.tree.leaves(mask), strict=True):
+    for (name, param), leaf, own in zip(
+        named_leaves(params), jax.tree.leaves(mask), used, strict=True
+    ):
         if jnp.ndim(leaf) == 0:
             continue
         shape = jnp.shape(param)
-        size, kept = math.prod(shape), kept_weights(leaf, shape)
-        rows.append(LayerRow(name, shape, size, kept, _ratio(kept, size)))
+        count = None if own is None else kept_weights(own, shape)
+        rows.append(_row(name, shape, math.prod(shape), kept_weights(leaf, shape), count))
     return LayerTable(tuple(rows))
 
 
@@ -133,6 +222,19 @@ def density(mask: Mask, params: Params) -> float:
     """
     table = layer_table(mask, params)
     return _ratio(table.kept, table.size)
+
+
+def _row(
+    name: str, shape: tuple[int, ...], size: int, kept: int, used: int | None
+) -> LayerRow | EffectiveRow:
+    row = LayerRow(name, shape, size, kept, _ratio(kept, size))
+    return row if used is None else EffectiveRow(*row, used, _ratio(used, size))
+
+
+def _texts(row: LayerRow | EffectiveRow) -> list[str]:
+    name, shape, *numbers = row
+    texts = [f"{x:.4g}" if isinstance(x, float) else f"{x:,}" for x in numbers]
+    return [name, "x".join(map(str, shape)), *texts]
 
 
 def _ratio(kept: int, size: int) -> float:

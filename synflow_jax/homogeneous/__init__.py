@@ -16,6 +16,7 @@ network, equation by equation:
   and `joins`; scans in `loops`); a step of an activation does nothing (`activations`).
 - on inputs that repeat, such as ones, equal slices are held and computed once (`repeats`,
   `windows`, `convolution`).
+- where only it counts whether a path leads somewhere, all values are 0 or 1 (`paths`).
 
 What a linear network can't have is refused with its line in the user's source (`equations`).
 

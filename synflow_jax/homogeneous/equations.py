@@ -26,11 +26,13 @@ class Site(NamedTuple):
         equation: the operation, with its ``params`` and its line in the user's source.
         biases: whether what is added to the flow takes part, a bool.
         outer: the site of the call whose function the equation is in; None at the top.
+        paths: whether the network is that of 0 and 1, a bool.
     """
 
     equation: JaxprEqn
     biases: bool
     outer: "Site | None"
+    paths: bool = False
 
     def bind(self, *args: Any) -> Any:
         """What the operation itself returns, given arrays."""

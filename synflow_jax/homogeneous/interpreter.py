@@ -14,6 +14,7 @@ from synflow_jax.homogeneous.activations import activated, in_activation
 from synflow_jax.homogeneous.equations import NonHomogeneousError, Site, constant
 from synflow_jax.homogeneous.loops import scanned
 from synflow_jax.homogeneous.operands import all_unfolded
+from synflow_jax.homogeneous.paths import adding_up, as_flags, flags_of
 from synflow_jax.homogeneous.repeats import held_once
 from synflow_jax.homogeneous.rules import RULES
 from synflow_jax.homogeneous.scaled import Scaled, scaled, unfolded
@@ -21,7 +22,12 @@ from synflow_jax.homogeneous.values import Coefficient, Value, fixed, literal, p
 
 
 def linear_outputs(
-    fn: Callable[[Any, Any], Any], params: Any, inputs: Any, *, biases: bool
+    fn: Callable[[Any, Any], Any],
+    params: Any,
+    inputs: Any,
+    *,
+    biases: bool,
+    paths: bool = False,
 ) -> list[Scaled]:
     """The outputs of the linear network of ``fn(params, inputs)``.
 
@@ -30,6 +36,7 @@ def linear_outputs(
         params: nonnegative arrays.
         inputs: nonnegative arrays.
         biases: whether what is added to the flow takes part; in absolute value.
+        paths: whether all values, and all gradients on their way back, become 0 or 1.
 
     Returns:
         The leaves of the outputs, each a mantissa and an exponent.
@@ -40,7 +47,7 @@ def linear_outputs(
     closed = jax.make_jaxpr(fn)(params, inputs)
     values: list[Value] = [param(leaf) for leaf in jax.tree.leaves(params)]
     values += [_input(leaf) for leaf in jax.tree.leaves(inputs)]
-    results = _interpret(closed, values, biases, None)
+    results = _interpret(closed, values, None, biases, paths)
     flows = [result for result in results if isinstance(result, Scaled)]
     if len(flows) < len(results):
         raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
@@ -55,7 +62,7 @@ def _input(leaf: Any) -> Scaled:
 
 
 def _interpret(
-    closed: ClosedJaxpr, values: Sequence[Value], biases: bool, outer: Site | None
+    closed: ClosedJaxpr, values: Sequence[Value], outer: Site | None, biases: bool, paths: bool
 ) -> list[Value]:
     """The results in the linear network of a jaxpr, which ``outer`` calls."""
     jaxpr = closed.jaxpr
@@ -69,7 +76,7 @@ def _interpret(
 
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
-        results = _step(Site(equation, biases, outer), operands)
+        results = _step(Site(equation, biases, outer, paths), operands)
         environment.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
@@ -81,8 +88,7 @@ def _step(site: Site, operands: list[Value]) -> list[Value]:
         return activated(site, *flows.values())
     name = equation.primitive.name
     if name in RULES and flows:
-        results = RULES[name](site, *operands)
-        return results if equation.primitive.multiple_results else [results]
+        return _ruled(site, operands)
     if inner := _inner_jaxpr(equation):
         return _call(site, inner, operands)
     if name == "cond" and (flows or _is_known(operands[0])):
@@ -90,6 +96,16 @@ def _step(site: Site, operands: list[Value]) -> list[Value]:
     if flows:
         raise site.refuse("it isn't positively homogeneous in the network's input")
     return [*constant(equation, [each for each in operands if isinstance(each, Coefficient)])]
+
+
+def _ruled(site: Site, operands: list[Value]) -> list[Value]:
+    """The results by the operation's rule."""
+    if site.paths:
+        site, operands = adding_up(site, operands), as_flags(site, operands)
+    primitive = site.equation.primitive
+    results = RULES[primitive.name](site, *operands)
+    results = results if primitive.multiple_results else [results]
+    return [flags_of(site, result) for result in results] if site.paths else results
 
 
 def _is_known(value: Value) -> bool:
@@ -115,14 +131,14 @@ def _branch(site: Site, index: Value, *operands: Value) -> list[Value]:
     if not isinstance(index, Coefficient) or index.known is None:
         raise site.refuse("it chooses a branch by a value that isn't known when tracing")
     taken = int(np.clip(int(index.known()), 0, len(branches) - 1))
-    return _interpret(branches[taken], operands, site.biases, site)
+    return _interpret(branches[taken], operands, site, site.biases, site.paths)
 
 
 def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
     params = site.equation.params
 
     def interpret(*values: Value) -> list[Value]:
-        return _interpret(inner, values, site.biases, site)
+        return _interpret(inner, values, site, site.biases, site.paths)
 
     match site.equation.primitive.name:
         case "scan":

@@ -115,6 +115,11 @@ def at_exponent(exponent: jax.Array, *values: Scaled | jax.Array) -> list[Scaled
     ]
 
 
+def at_own_exponent(x: Scaled) -> jax.Array:
+    """The value itself, which its type must hold."""
+    return _times_power(x.mantissa, x.exponent)
+
+
 def sum_of_all(values: Sequence[Scaled]) -> Scaled:
     """The sum of all elements of all values."""
     sums = aligned(*(replace(value, mantissa=jnp.sum(value.mantissa)) for value in values))

@@ -65,7 +65,7 @@ def _fact_gather(step: Step, program: Program, operand: Fact, indices: Fact) -> 
 
 
 def _spread(alive: Any, pairs: Pairs, rank: int) -> Any:
-    """Where a part is alive, by the axes that it has whole."""
+    """Where a part is alive, by the axes that it has whole, in rising order on both sides."""
     others = tuple(axis for axis in range(alive.ndim) if axis not in pairs)
     left = alive.any(others)
     shape = [1] * rank
@@ -110,26 +110,45 @@ def _tie_update(context: Context, step: Step) -> list[Constraint]:
     return context.tied(operand, result, axes) + _tie_windows(context, step, operand, update, axes)
 
 
+def _fact_update(
+    step: Step, program: Program, operand: Fact, update: Fact, *starts: Fact
+) -> list[Fact]:
+    whole, part = (program.shape(value) for value in step.operands[:2])
+    pairs = {axis: axis for axis in range(len(whole)) if whole[axis] == part[axis]}
+    return [unknown(len(whole), operand.alive | _spread(update.alive, pairs, len(whole)))]
+
+
 # Scattering
+
+
+def _scattered(step: Step, rank: int) -> Pairs:
+    """Axes of the operand that updates have whole, and those of the updates."""
+    numbers = step.equation.params["dimension_numbers"]
+    left_out = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
+    windows = [axis for axis in range(rank) if axis not in left_out]
+    moved = numbers.scatter_dims_to_operand_dims
+    pairs = zip(windows, numbers.update_window_dims, strict=True)
+    return {a: b for a, b in pairs if a not in moved}
 
 
 def _tie_scatter(context: Context, step: Step) -> list[Constraint]:
     (operand, _, update), (result,) = step.operands, step.results
-    numbers = step.equation.params["dimension_numbers"]
     rank = len(context.program.shape(operand))
-    left_out = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
-    windows = [axis for axis in range(rank) if axis not in left_out]
-    moved = numbers.scatter_dims_to_operand_dims
-    pairs = {
-        a: b for a, b in zip(windows, numbers.update_window_dims, strict=True) if a not in moved
-    }
     found = context.tied(operand, result, {axis: axis for axis in range(rank)})
-    return found + _tie_windows(context, step, operand, update, pairs)
+    return found + _tie_windows(context, step, operand, update, _scattered(step, rank))
+
+
+def _fact_scatter(
+    step: Step, program: Program, operand: Fact, indices: Fact, update: Fact
+) -> list[Fact]:
+    whole, part = program.shape(step.operands[0]), program.shape(step.operands[2])
+    pairs = {b: a for a, b in _scattered(step, len(whole)).items() if whole[a] == part[b]}
+    return [unknown(len(whole), operand.alive | _spread(update.alive, pairs, len(whole)))]
 
 
 RULES: dict[str, Rule] = {
     "dynamic_slice": Rule(_tie_dynamic_slice, _fact_dynamic_slice, _smaller_dynamic_slice),
-    "dynamic_update_slice": Rule(_tie_update, nothing_known, unchanged),
+    "dynamic_update_slice": Rule(_tie_update, _fact_update, unchanged),
     "gather": Rule(_tie_gather, _fact_gather, _smaller_gather),
-    **dict.fromkeys(("scatter", "scatter-add"), Rule(_tie_scatter, nothing_known, unchanged)),
+    **dict.fromkeys(("scatter", "scatter-add"), Rule(_tie_scatter, _fact_scatter, unchanged)),
 }

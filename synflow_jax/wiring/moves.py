@@ -107,9 +107,12 @@ def _if_used(context: Context, value: int) -> Callable[[Reasons], list[np.ndarra
 
 def _fact_reshape(step: Step, program: Program, fact: Fact) -> list[Fact]:
     before, after = program.shape(step.operands[0]), program.shape(step.results[0])
-    if not _is_plain(step, program):
+    order = step.equation.params["dimensions"] if step.name == "reshape" else None
+    if order is not None:
+        fact, before = each(fact, lambda part: part.transpose(order)), [before[i] for i in order]
+    if 0 in (*before, *after):
         return nothing_known(step, program)
-    pairs = groups(before, after)
+    pairs = groups(tuple(before), after)
 
     def reshaped(part: np.ndarray) -> np.ndarray:
         shape, result = list(part.shape), [1] * len(after)
@@ -313,8 +316,8 @@ def _fact_pad(step: Step, program: Program, fact: Fact, padding: Fact) -> list[F
     edge = each(padding, lambda part: part.reshape((1,) * rank))
     for axis, (low, high, inner) in enumerate(config):
         if min(low, high) < 0 or inner:
-            return [unknown(rank)] if low or high or inner else [fact]
-        if low or high:
+            fact = unknown(rank, fact.alive.any(axis, keepdims=True) | edge.alive)
+        elif low or high:
             fact = _side_by_side([edge, fact, edge], [int(low), shape[axis], int(high)], axis)
     return [fact]
 

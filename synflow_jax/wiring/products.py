@@ -10,7 +10,7 @@ from synflow_jax.wiring.constraints import GONE, Constraint, Hold, Indices, Reas
 from synflow_jax.wiring.facts import Fact, unknown
 from synflow_jax.wiring.program import Program, Step
 from synflow_jax.wiring.reductions import least
-from synflow_jax.wiring.rule import Context, KeptOf, Rule, counts, nothing_known, rebound, unchanged
+from synflow_jax.wiring.rule import Context, KeptOf, Rule, counts, rebound, unchanged
 
 # Matrix products
 
@@ -203,8 +203,8 @@ def _tie_conv(context: Context, step: Step) -> list[Constraint]:
 def _need_of_channels(context: Context, step: Step, at: Layout, outs: Indices) -> Any:
     inputs, kernel = (context.alive(value) for value in step.operands)
     size = context.program.shape(step.operands[0])[at.channels]
-    alive = _by_group(_of_axis(inputs, at.channels), size, at.groups)
-    pattern = _kernel_pattern(kernel, at, context.program.shape(step.operands[1]))
+    alive = np.broadcast_to(_of_axes(inputs, at.channels), (size,)).reshape(at.groups, -1)
+    pattern = _kernel_pattern(kernel, at, context.program.shape(step.operands[1]), at.groups)
 
     def need(reasons: Reasons) -> list[np.ndarray]:
         by_group = reasons(outs).reshape(at.groups, -1)
@@ -214,34 +214,37 @@ def _need_of_channels(context: Context, step: Step, at: Layout, outs: Indices) -
     return need
 
 
-def _of_axis(pattern: Any, axis: int) -> Any:
-    return pattern.any(tuple(i for i in range(pattern.ndim) if i != axis))
+def _of_axes(pattern: Any, *axes: int) -> np.ndarray:
+    """A pattern along these axes, in their order; any of the others."""
+    left = pattern.any(tuple(i for i in range(pattern.ndim) if i not in axes))
+    return np.transpose(left, [sorted(axes).index(axis) for axis in axes])
 
 
-def _by_group(flags: np.ndarray, size: int, groups: int) -> np.ndarray:
-    return np.broadcast_to(flags, (size,)).reshape(groups, -1)
-
-
-def _kernel_pattern(alive: Any, at: Layout, shape: tuple[int, ...]) -> np.ndarray:
-    """Where a kernel is alive, by group, input channel within it and output channel within it."""
-    spatial = tuple(i for i in range(alive.ndim) if i not in (at.kernel_in, at.kernel_out))
-    flat = alive.any(spatial)
-    flat = flat if at.kernel_in < at.kernel_out else flat.T
+def _kernel_pattern(alive: Any, at: Layout, shape: tuple[int, ...], groups: int) -> np.ndarray:
+    """Where a kernel is alive, by group of output channels, input channel and output channel."""
+    flat = _of_axes(alive, at.kernel_in, at.kernel_out)
     flat = np.broadcast_to(flat, (shape[at.kernel_in], shape[at.kernel_out]))
-    return flat.reshape(flat.shape[0], at.groups, -1).transpose(1, 0, 2)
+    return flat.reshape(flat.shape[0], groups, -1).transpose(1, 0, 2)
 
 
 def _fact_conv(step: Step, program: Program, inputs: Fact, kernel: Fact) -> list[Fact]:
+    """Alive by example and output channel; along all other axes anywhere if somewhere."""
     at, rank = _layout(step), inputs.alive.ndim
-    if step.equation.params["batch_group_count"] != 1:
-        return nothing_known(step, program)
-    size = program.shape(step.operands[0])[at.channels]
-    alive = _by_group(_of_axis(inputs.alive, at.channels), size, at.groups)
-    pattern = _kernel_pattern(kernel.alive, at, program.shape(step.operands[1]))
-    found = (alive[:, :, None] & pattern).any(1).reshape(-1)
-    shape = [1] * rank
-    shape[at.out_channels] = -1
-    return [unknown(rank, found.reshape(shape))]
+    by_example = step.equation.params["batch_group_count"]
+    groups = max(at.groups, by_example)
+    images, shape = _of_axes(inputs.alive, at.batch, at.channels), program.shape(step.operands[0])
+    examples = shape[at.batch] if by_example > 1 else len(images)
+    images = np.broadcast_to(images, (examples, shape[at.channels]))
+    if by_example > 1:
+        by_group = images.reshape(groups, -1, images.shape[1])
+    else:
+        by_group = images.reshape(examples, groups, -1).transpose(1, 0, 2)
+    pattern = _kernel_pattern(kernel.alive, at, program.shape(step.operands[1]), groups)
+    found = np.matmul(by_group.astype(np.float32), pattern.astype(np.float32)) > 0
+    found = found.transpose(1, 0, 2).reshape(found.shape[1], -1)
+    axes = [axis for axis in range(rank) if axis not in (at.out_batch, at.out_channels)]
+    found = found if at.out_batch < at.out_channels else found.T
+    return [unknown(rank, np.expand_dims(found, axes))]
 
 
 def groups_left(step: Step, kept: KeptOf) -> int:
