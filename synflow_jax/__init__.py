@@ -30,8 +30,10 @@ from synflow_jax.compaction import compact as compact
 from synflow_jax.compaction import compact_nnx as compact_nnx
 from synflow_jax.diagnostics import LayerRow as LayerRow
 from synflow_jax.diagnostics import LayerTable as LayerTable
+from synflow_jax.diagnostics import Multiplications as Multiplications
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import layer_table as layer_table
+from synflow_jax.diagnostics import multiplications as multiplications
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
@@ -44,18 +46,24 @@ from synflow_jax.schedules import cubic as cubic
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
 from synflow_jax.scores import Flow as Flow
+from synflow_jax.scores import fisher as fisher
 from synflow_jax.scores import flow as flow
 from synflow_jax.scores import grasp as grasp
+from synflow_jax.scores import lamp as lamp
 from synflow_jax.scores import magnitude as magnitude
+from synflow_jax.scores import ntk_sap as ntk_sap
+from synflow_jax.scores import prospr as prospr
 from synflow_jax.scores import random as random
 from synflow_jax.scores import saliency as saliency
 from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow
 from synflow_jax.selection import TwoWordCount as TwoWordCount
+from synflow_jax.selection import block_top_k as block_top_k
 from synflow_jax.selection import erdos_renyi_kernel as erdos_renyi_kernel
 from synflow_jax.selection import global_top_k as global_top_k
 from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
+from synflow_jax.selection import n_m_top_k as n_m_top_k
 from synflow_jax.selection import two_words as two_words
 from synflow_jax.sparse_files import load_sparse as load_sparse
 from synflow_jax.sparse_files import save_sparse as save_sparse
@@ -81,6 +89,12 @@ from synflow_jax.types import Schedule as Schedule
 from synflow_jax.types import ScoreFn as ScoreFn
 from synflow_jax.types import Scores as Scores
 from synflow_jax.types import Selection as Selection
+from synflow_jax.units import Touched as Touched
+from synflow_jax.units import UnitClass as UnitClass
+from synflow_jax.units import UnitHistory as UnitHistory
+from synflow_jax.units import Units as Units
+from synflow_jax.units import prune_units as prune_units
+from synflow_jax.units import units as units
 
 if TYPE_CHECKING:
     from synflow_jax import models as models

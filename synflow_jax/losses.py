@@ -99,11 +99,7 @@ def checked_loss(method: str, loss_fn: LossFn) -> LossFn:
     """``loss_fn``, refusing a missing batch and a result that isn't one floating-point number."""
 
     def checked(params: Params, batch: Any) -> jax.Array:
-        if batch is None:
-            raise ValueError(
-                f"{method} scores need data, got batch=None; pass batch=(inputs, labels) or "
-                "whatever loss_fn(params, batch) takes"
-            )
+        check_data(method, batch)
         loss = called("loss_fn", loss_fn, params, batch)
         if isinstance(loss, tuple | list | dict):
             raise TypeError(
@@ -119,6 +115,28 @@ def checked_loss(method: str, loss_fn: LossFn) -> LossFn:
         return loss
 
     return checked
+
+
+def check_data(method: str, batch: Any) -> None:
+    """There is a batch."""
+    if batch is None:
+        raise ValueError(
+            f"{method} scores need data, got batch=None; pass batch=(inputs, labels) or "
+            "whatever loss_fn(params, batch) takes"
+        )
+
+
+def first_axis(method: str, batch: Any, what: str) -> int:
+    """The size of the first axis of all arrays of a batch, which is of ``what``."""
+    check_data(method, batch)
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(batch)]
+    sizes = {shape[0] if shape else 0 for shape in shapes}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(
+            f"{method} takes a batch whose arrays have {what} along their first axis, equally many "
+            f"in all and at least one; got shapes {shapes}"
+        )
+    return sizes.pop()
 
 
 def nan_unless_finite(loss: jax.Array, scores: Scores) -> Scores:

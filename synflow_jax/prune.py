@@ -4,7 +4,14 @@ from typing import Any
 
 import jax
 
-from synflow_jax.checks import check_batch, check_key, check_params, check_score_fn, check_values
+from synflow_jax.checks import (
+    check_batch,
+    check_bool,
+    check_key,
+    check_params,
+    check_score_fn,
+    check_values,
+)
 from synflow_jax.masks import is_kernel
 from synflow_jax.rounds import compiled_rounds, round_counts, start_mask
 from synflow_jax.schedules import exponential
@@ -24,14 +31,16 @@ def prune(
     select: Selection = global_top_k,
     prunable: Prunable = is_kernel,
     mask: Mask | None = None,
+    regrow: bool = False,
 ) -> tuple[Mask, History]:
     """A mask that keeps ``1 / compression`` of the prunable weights, found in ``rounds`` rounds.
 
     In each round the weights still kept are scored with the others at zero, and those with the
     highest scores stay (Tanaka et al. 2020, arXiv:2006.05467, algorithm 1). Of N prunable weights a
-    round keeps exactly ``N - floor((1 - density) * N)``; of equal scores the first stay, in the
-    order of ``jax.tree.leaves`` and then row by row. All rounds run in one compiled call. Another
-    call with the same score function, select, shapes and number of rounds compiles nothing.
+    round keeps exactly ``N - floor((1 - density) * N)``, unless ``select`` says otherwise; of equal
+    scores the first stay, in the order of ``jax.tree.leaves`` and then row by row. All rounds run
+    in one compiled call. Another call with the same score function, select, shapes and number of
+    rounds compiles nothing.
 
     After many rounds a float32 mask isn't the same on every platform: sums in another order swap
     two nearly equal scores, and the difference grows from round to round. Such masks keep similar
@@ -46,10 +55,14 @@ def prune(
         key: a ``jax.random.key`` for the score function, folded with the round's number.
         rounds: score-and-cut steps. The paper takes 100 for SynFlow and 1 for the others.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
+            whole blocks, or `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask to go on from. It then also says what is prunable; ``compression``
             still counts from all prunable weights, and the schedule starts at the mask's density.
+        regrow: whether pruned weights compete in every round with those that are kept, scored by
+            what they would do at the masked network: FORCE with `snip` (de Jorge et al. 2021,
+            arXiv:2006.09081, algorithm 1), whose iterative SNIP is ``regrow=False``.
 
     Returns:
         The mask, with the structure of params: boolean leaves of the parameter's shape where
@@ -85,4 +98,6 @@ def prune(
     check_key(key)
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, rounds, schedule, select)
-    return compiled_rounds(score_fn, params, start, counts, batch=batch, key=key, select=select)
+    regrow = check_bool("regrow", regrow)
+    options = {"batch": batch, "key": key, "select": select, "regrow": regrow}
+    return compiled_rounds(score_fn, params, start, counts, **options)

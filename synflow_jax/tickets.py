@@ -20,7 +20,7 @@ from synflow_jax.checks import (
     named_leaves,
 )
 from synflow_jax.masks import apply_mask, is_kernel
-from synflow_jax.rounds import compiled_rounds, round_counts, start_mask
+from synflow_jax.rounds import are_as_counted, compiled_rounds, round_counts, start_mask
 from synflow_jax.schedules import exponential
 from synflow_jax.scores import magnitude
 from synflow_jax.selection import global_top_k
@@ -94,7 +94,8 @@ def tickets(
             default `magnitude`.
         batch: data for the score function, the same in every level.
         schedule: density by level: `exponential`, `linear`, or your own.
-        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
+            whole blocks, or `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask to start from. It then also says what is prunable; ``compression``
             still counts from all prunable weights.
@@ -137,7 +138,7 @@ def tickets(
     first, done = params, 0
     if resume is not None:
         check_instance("resume", resume, Ticket, "the last ticket, or None to begin")
-        first, done, start = rewind_to, resume.level, _resumed_mask(resume, params, counts)
+        first, done, start = rewind_to, resume.level, _resumed_mask(resume, params, counts, select)
 
     def level(index: int, mask: Mask, params: Params) -> Ticket:
         train_key, score_key = (None, None) if key is None else _keys(key, index)
@@ -173,7 +174,7 @@ def _keys(key: jax.Array, index: int) -> tuple[jax.Array, jax.Array]:
     return train_key, score_key
 
 
-def _resumed_mask(resume: Ticket, params: Params, counts: np.ndarray) -> Mask:
+def _resumed_mask(resume: Ticket, params: Params, counts: np.ndarray, select: Selection) -> Mask:
     """The ticket's mask, if it keeps what these counts say after its level."""
     if not 1 <= check_rounds(resume.level, "resume.level") <= len(counts):
         raise ValueError(
@@ -183,7 +184,7 @@ def _resumed_mask(resume: Ticket, params: Params, counts: np.ndarray) -> Mask:
     mask = start_mask(params, resume.mask, is_kernel)
     kept = sum(int(jnp.sum(leaf)) for leaf in jax.tree.leaves(mask) if leaf.ndim)
     asked = int(counts[resume.level - 1].sum())
-    if kept != asked:
+    if not are_as_counted(kept, asked, select):
         raise ValueError(
             f"resume keeps {kept:,} weights, but level {resume.level} of these arguments keeps "
             f"{asked:,}; pass the compression, levels, schedule, select, prunable and mask that "

@@ -1,7 +1,7 @@
 """The types that the library's parts hand to each other."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isfunction
 from typing import Any, NamedTuple
 
@@ -53,6 +53,23 @@ class PathScores:
 
 
 @dataclass(frozen=True, eq=False)
+class ReturningScores:
+    """A score function that can score pruned weights too, as what they would do if they returned.
+
+    Attributes:
+        of_kept: the `ScoreFn` that is called, 0 where pruned.
+        of_all: the same of all weights, at the masked network.
+    """
+
+    of_kept: ScoreFn
+    of_all: ScoreFn
+
+    def __call__(self, params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+        """The scores, as `ScoreFn` says."""
+        return self.of_kept(params, mask, batch, key)
+
+
+@dataclass(frozen=True, eq=False)
 class GradientScores:
     """A score function whose batch is the gradients, which `prune_gradually` has anyway.
 
@@ -78,8 +95,8 @@ class Selection:
     """A rule that says which scores a round keeps, as two functions.
 
     A group is a set of layers whose scores are ranked together. ``help`` of an instance shows the
-    docstring of its ``keep``, if it has one. Two selections made of the same functions are equal
-    and have one hash, so that compiled code is reused for them.
+    docstring of its ``keep``, if it has one. Two selections made of the same functions and options
+    are equal and have one hash, so that compiled code is reused for them.
 
     Attributes:
         counts: ``counts(sizes, densities)``, called on the host with the number of weights in each
@@ -89,7 +106,9 @@ class Selection:
             one row of ``counts``, int32 of shape ``(groups,)`` (a `TwoWordCount` if a count is
             2**31 or more): a boolean array a layer, ``True`` where the score stays. A score of
             -inf is never kept.
-        shapes: ``counts`` takes the layers' shapes instead of their sizes.
+        shapes: whether ``counts`` takes the layers' shapes in place of their numbers of weights.
+        slack: a round may keep up to so many weights fewer than counted, as where only whole blocks
+            are kept.
 
     >>> import jax.numpy as jnp
     >>> import numpy as np
@@ -104,7 +123,8 @@ class Selection:
 
     counts: Callable[[Sequence[Any], np.ndarray], np.ndarray]
     keep: Callable[[Sequence[jax.Array], jax.Array], list[jax.Array]]
-    shapes: bool = False
+    shapes: bool = field(default=False, kw_only=True)
+    slack: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         if isfunction(self.keep) and self.keep.__doc__:

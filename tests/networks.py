@@ -39,8 +39,18 @@ def dense_batch(dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
 
 def all_score_fns(apply_fn: Any = dense_apply, inputs: Any = None) -> dict[str, ScoreFn]:
     inputs = jnp.ones((1, SIZES[0])) if inputs is None else inputs
+    loss_fn = sf.cross_entropy(apply_fn)
+
+    def of_one(params: Any, example: Any) -> jax.Array:
+        return loss_fn(params, jax.tree.map(lambda x: x[None], example))
+
     return {
         "synflow": sf.synflow(apply_fn, inputs),
+        "synflow_squared": sf.synflow(apply_fn, inputs, power=2),
+        "lamp": sf.lamp(),
+        "fisher": sf.fisher(loss_fn),
+        "prospr": sf.prospr(of_one, 0.1, 7),  # of a batch of 8, an example a step
+        "ntk_sap": sf.ntk_sap(apply_fn, inputs, repeats=2),
         "snip": sf.snip(sf.cross_entropy(apply_fn)),
         "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=200.0)),
         "magnitude": sf.magnitude(),

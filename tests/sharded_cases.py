@@ -76,6 +76,8 @@ def check_selection(mesh: Mesh) -> None:
         (params, sf.magnitude(), sf.local_top_k),
         (params, sf.random(), sf.global_top_k),
         (ties, sf.magnitude(), sf.global_top_k),
+        (ties, sf.magnitude(), sf.block_top_k((5, 16))),
+        (ties, sf.magnitude(), sf.n_m_top_k(1, 10)),
     ):
         mask, history = sf.prune(
             score_fn, placed(tree, mesh), 10.0, rounds=3, key=key, select=select

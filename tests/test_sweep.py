@@ -55,3 +55,13 @@ def test_sweep_refused(case: str) -> None:
         sf.sweep(SYNFLOW, options.pop("params"), options.pop("compressions"), rounds=2, **options)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_pruned_weights_return_in_each_member() -> None:
+    params, score_fn = dense_params(), SCORES["snip"]
+    options = {"batch": BATCH, "rounds": 3, "regrow": True}
+    masks, _ = sf.sweep(score_fn, params, [2.0, 5.0], **options)
+    for i, compression in enumerate((2.0, 5.0)):
+        mask, _ = sf.prune(score_fn, params, compression, **options)
+        for one, all_ in zip(jax.tree.leaves(mask), jax.tree.leaves(masks), strict=True):
+            np.testing.assert_array_equal(one, all_[i])

@@ -14,7 +14,7 @@ from devices import environment
 from networks import METHODS, all_score_fns, dense_batch, dense_params
 
 import synflow_jax as sf
-from synflow_jax.spread import good_chunk, in_chunks
+from synflow_jax.sweep.spread import good_chunk, in_chunks
 
 SCORES, BATCH = all_score_fns(), dense_batch()
 COMPRESSIONS = [1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 10.0]

@@ -8,6 +8,7 @@ from synflow_jax.checks.arguments import check_instance as check_instance
 from synflow_jax.checks.arguments import check_key as check_key
 from synflow_jax.checks.arguments import check_keys as check_keys
 from synflow_jax.checks.arguments import check_number as check_number
+from synflow_jax.checks.arguments import check_pair as check_pair
 from synflow_jax.checks.arguments import check_params_fn as check_params_fn
 from synflow_jax.checks.arguments import check_rounds as check_rounds
 from synflow_jax.checks.arguments import check_score_fn as check_score_fn
@@ -16,6 +17,9 @@ from synflow_jax.checks.arguments import check_whole as check_whole
 from synflow_jax.checks.arguments import shown as shown
 from synflow_jax.checks.paths import leaf_name as leaf_name
 from synflow_jax.checks.paths import named_leaves as named_leaves
+from synflow_jax.checks.source_lines import Located as Located
+from synflow_jax.checks.source_lines import frames as frames
+from synflow_jax.checks.source_lines import source_line as source_line
 from synflow_jax.checks.trees import called as called
 from synflow_jax.checks.trees import check_alive as check_alive
 from synflow_jax.checks.trees import check_batch as check_batch

@@ -86,6 +86,16 @@ def check_rounds(rounds: Any, name: str = "rounds") -> int:
     return whole
 
 
+def check_pair(name: str, value: Any, instead: str) -> tuple[int, int]:
+    """``value`` as two ints that are at least 1."""
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) != 2:
+        raise TypeError(
+            f"{name} must be two whole numbers, got {name}={shown(value)}; pass {instead}"
+        )
+    first, second = (check_rounds(each, f"{name}[{i}]") for i, each in enumerate(value))
+    return first, second
+
+
 def check_bool(name: str, value: Any) -> bool:
     """``value`` as a bool, which no string or number is taken for."""
     if not isinstance(value, bool | np.bool_):
@@ -148,6 +158,9 @@ def check_selection(select: Any) -> None:
     check_instance("select", select, Selection, "sf.global_top_k or sf.local_top_k")
     check_callable("select.counts", select.counts, "sizes, densities", "sf.global_top_k.counts")
     check_callable("select.keep", select.keep, "scores, row", "sf.global_top_k.keep")
+    check_bool("select.shapes", select.shapes)
+    if check_whole("select.slack", select.slack) < 0:
+        raise ValueError(f"select.slack must be >= 0, got select.slack={select.slack}")
     _check_hashable("select", select)
 
 

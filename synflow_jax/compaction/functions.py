@@ -11,8 +11,8 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from synflow_jax import wiring
+from synflow_jax.checks import source_line
 from synflow_jax.compaction.whole import Left, Whole
-from synflow_jax.source_lines import source_line
 
 
 def smaller(whole: Whole, fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,7 +69,7 @@ def _traced(
         jax.ShapeDtypeStruct(aval.shape, jnp.result_type(leaf))
         for aval, leaf in zip(whole.avals, leaves, strict=True)
     ]
-    program = wiring.traced(flat, wide, rest)
+    program = whole.traced(flat, wide, rest)
     run = runner(whole, program)
     return jax.make_jaxpr(run)(*leaves, *rest), program.out_tree
 
@@ -79,6 +79,7 @@ def runner(whole: Whole, program: wiring.Program) -> Callable[..., list[Any]]:
     known = whole.known(program)
     kept = _kept(program, known, dict(zip(program.inputs, whole.lefts, strict=False)))
     again = _again(program, known, kept)
+    _check_averages(program, kept)
 
     def run(*arrays: Any) -> list[Any]:
         return wiring.run(program, kept, again, arrays)
@@ -107,6 +108,17 @@ def _kept(program: wiring.Program, known: wiring.Known, lefts: dict[int, Left]) 
         return [flags[indices] for indices in axes.all_of(value)]
 
     return of
+
+
+def _check_averages(program: wiring.Program, kept: wiring.KeptOf) -> None:
+    """No gradient was taken of an average over fewer units: it divides by how many there were."""
+    fewer = next(iter(wiring.over_fewer(program, kept)), None)
+    derived = any(wiring.in_derivative(step) for step in wiring.all_steps(program.steps))
+    if fewer and derived:
+        raise ValueError(
+            f"the function takes a gradient of the average at {source_line(fewer)}, which is now "
+            "of the units that are left; take the gradient of small.of(loss) instead"
+        )
 
 
 def _message(step: wiring.Step | None) -> str:

@@ -19,7 +19,7 @@ from synflow_jax.checks import (
 from synflow_jax.compaction.functions import smaller
 from synflow_jax.compaction.leaves import expanded, shrunk
 from synflow_jax.compaction.report import Report, report_of
-from synflow_jax.compaction.whole import Anew, Constants, Left, Whole, decide, fact_of
+from synflow_jax.compaction.whole import Anew, Averages, Constants, Left, Whole, decide, fact_of
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params
 
@@ -98,7 +98,13 @@ class Compact:
 
 
 def compact(
-    apply_fn: ApplyFn, params: Params, mask: Mask, inputs: Any, *, constants: Constants = "keep"
+    apply_fn: ApplyFn,
+    params: Params,
+    mask: Mask,
+    inputs: Any,
+    *,
+    constants: Constants = "keep",
+    averages: Averages = "whole",
 ) -> Compact:
     """The smaller dense network whose outputs are those of the masked one.
 
@@ -128,6 +134,10 @@ def compact(
         constants: ``"keep"``: as above. ``"at_zero"``: units at 0 that would be trained go too:
             the same outputs now, but not the same training. ``"drop"``: units that hold any
             constant go, and the function changes.
+        averages: ``"whole"``: units stay over which normalization takes averages (LayerNorm,
+            RMSNorm, GroupNorm), since without them those would be others. ``"left"``: averages are
+            taken over the units that are left, and the function changes, as one expects after
+            `prune_units`. Then `Compact.of` refuses functions that take gradients themselves.
 
     Returns:
         A `Compact`. Arrays of its params lie on the devices of those they were made from, split
@@ -160,7 +170,14 @@ def compact(
     check_scalars(mask)
     if constants not in ("keep", "at_zero", "drop"):
         raise ValueError(f"constants must be 'keep', 'at_zero' or 'drop', got {constants!r}")
-    return compacted(apply_fn, params, mask, inputs, constants=constants)[0]
+    check_averages(averages)
+    return compacted(apply_fn, params, mask, inputs, constants=constants, averages=averages)[0]
+
+
+def check_averages(averages: Any) -> None:
+    """One of the two."""
+    if averages not in ("whole", "left"):
+        raise ValueError(f"averages must be 'whole' or 'left', got {averages!r}")
 
 
 def compacted(
@@ -170,6 +187,7 @@ def compacted(
     inputs: Any,
     *,
     constants: Constants,
+    averages: Averages,
     anew: Anew | None = None,
 ) -> tuple[Compact, wiring.Program]:
     """`compact` without its checks, and the program of the whole network.
@@ -179,10 +197,10 @@ def compacted(
     leaves, treedef = jax.tree.flatten(params)
     masks = jax.tree.leaves(mask)
     avals = [jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
-    program = called("apply_fn", _traced(apply_fn, treedef), avals, inputs)
     names = [name for name, _ in named_leaves(params)]
     facts = [fact_of(*pair) for pair in zip(leaves, masks, strict=True)]
-    before = Whole(treedef, avals, names, facts, constants, [])
+    before = Whole(treedef, avals, names, facts, constants, averages, [])
+    program = called("apply_fn", _traced(apply_fn, before), avals, inputs)
     _check_paths(before, program)
     decision = decide(before, program, anew)
     whole = decision.whole
@@ -202,10 +220,10 @@ def _masked(leaf: Any, mask: Any) -> jax.Array:
     return apply_mask(mask, leaf) if jnp.ndim(mask) else jnp.array(leaf, copy=True)
 
 
-def _traced(apply_fn: ApplyFn, treedef: Any) -> Callable[[Any, Any], wiring.Program]:
+def _traced(apply_fn: ApplyFn, whole: Whole) -> Callable[[Any, Any], wiring.Program]:
     def traced(leaves: Any, inputs: Any) -> wiring.Program:
-        return wiring.traced(
-            lambda leaves, inputs: apply_fn(jax.tree.unflatten(treedef, leaves), inputs),
+        return whole.traced(
+            lambda leaves, inputs: apply_fn(jax.tree.unflatten(whole.treedef, leaves), inputs),
             leaves,
             inputs,
         )

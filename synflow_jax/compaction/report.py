@@ -4,13 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax import wiring
+from synflow_jax.checks import source_line
 from synflow_jax.compaction.whole import Decision, Whole
-from synflow_jax.source_lines import source_line
 
 
 class Layer(NamedTuple):
@@ -90,7 +88,7 @@ def report_of(
     """The report of a decision."""
     params = program.inputs[: len(whole.avals)]
     products = wiring.multiplications(program, params, decision.kept)
-    batch = next((jnp.shape(x)[0] for x in jax.tree.leaves(inputs) if jnp.ndim(x)), 1) or 1
+    batch = wiring.batch_size(inputs)
     layers, others = [], np.zeros(2, int)
     for value, name, aval, left, mask in zip(
         params, whole.names, whole.avals, whole.lefts, masks, strict=True

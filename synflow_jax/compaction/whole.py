@@ -17,6 +17,9 @@ Left = tuple[np.ndarray, ...]
 Constants = Literal["keep", "at_zero", "drop"]
 """What becomes of units that nothing leads into: see `compact`."""
 
+Averages = Literal["whole", "left"]
+"""What averages over units are taken over: see `compact`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Whole:
@@ -28,6 +31,7 @@ class Whole:
         names: of the leaves.
         facts: what is known of each leaf.
         constants: what becomes of units that nothing leads into.
+        averages: what averages over units are taken over.
         lefts: which indices of each leaf's axes are left.
     """
 
@@ -36,7 +40,13 @@ class Whole:
     names: list[str]
     facts: list[wiring.Fact]
     constants: Constants
+    averages: Averages
     lefts: list[Left]
+
+    def traced(self, fn: Callable[..., Any], *args: Any) -> wiring.Program:
+        """The program of ``fn(*args)``."""
+        program = wiring.traced(fn, *args)
+        return wiring.with_averages(program) if self.averages == "left" else program
 
     def known(self, program: wiring.Program, *, constants: Constants | None = None) -> wiring.Known:
         """What is known of a function's values; its first inputs are the params' leaves."""
@@ -138,9 +148,10 @@ def _decide(
     params, rest = program.inputs[:leaves], program.inputs[leaves:]
     axes = wiring.axes_of(program)
     constraints = wiring.held(axes, [*rest, *_unused(program, params)], None)
-    for leaf, axis in anew.whole if anew else ():
+    retraced = anew is not None and whole.averages == "whole"
+    for leaf, axis in anew.whole if anew and retraced else ():
         constraints.append(wiring.Hold(axes.of(params[leaf], axis), None))
-    constraints += wiring.constraints_of(wiring.Context(axes, known, anew is not None))
+    constraints += wiring.constraints_of(wiring.Context(axes, known, retraced))
     used = [indices for value in program.outputs for indices in axes.all_of(value)]
     while True:
         found = wiring.smallest(constraints, axes.count, used)

@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 
+from synflow_jax.checks import frames
 from synflow_jax.homogeneous.equations import Site
 from synflow_jax.homogeneous.registered import note
 from synflow_jax.homogeneous.scaled import Scaled
 from synflow_jax.homogeneous.values import Value
-from synflow_jax.source_lines import frames
 
 
 def _code(fn: Callable[..., Any]) -> CodeType:

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
+from synflow_jax.checks import source_line
 from synflow_jax.homogeneous.signs import Sign, result_sign
 from synflow_jax.homogeneous.values import Coefficient, is_narrow, widened
-from synflow_jax.source_lines import source_line
 
 
 class NonHomogeneousError(ValueError):

@@ -8,6 +8,7 @@ import numpy as np
 
 from synflow_jax.checks import check_values, named_leaves
 from synflow_jax.homogeneous import registrations
+from synflow_jax.rounds.counts import are_as_counted
 from synflow_jax.rounds.loop import prune_rounds
 from synflow_jax.rounds.zero_scores import check_zero_scores, may_be_zero
 from synflow_jax.selection import TwoWordCount, two_words
@@ -19,7 +20,7 @@ def _rounds(score_fn: ScoreFn, *args: Any, registered: int, **options: Any) -> t
     return prune_rounds(score_fn, *args, **options)
 
 
-_compiled = jax.jit(_rounds, static_argnames=("score_fn", "select", "registered"))
+_compiled = jax.jit(_rounds, static_argnames=("score_fn", "select", "regrow", "registered"))
 
 
 def compiled_rounds(
@@ -31,6 +32,7 @@ def compiled_rounds(
     batch: Any,
     key: jax.Array | None,
     select: Selection,
+    regrow: bool = False,
     where: str = "round {}",
 ) -> tuple[Mask, History]:
     """`prune_rounds` as one compiled call, with checks of what came out.
@@ -43,6 +45,7 @@ def compiled_rounds(
         batch: data for the score function.
         key: a key for the score function, folded with the round's number.
         select: which scores a round keeps.
+        regrow: whether pruned weights compete too.
         where: how messages name a round, with ``{}`` for its number.
 
     Returns:
@@ -60,9 +63,10 @@ def compiled_rounds(
         batch=batch,
         key=key,
         select=select,
+        regrow=regrow,
         registered=registrations(),
     )
-    check_history(history, start, counts, where)
+    check_history(history, start, counts, select, where)
     if may_be_zero(history):
         first = where.format(1)
         check_zero_scores(score_fn, params, start, mask, batch=batch, key=key, where=first)
@@ -85,7 +89,9 @@ def _kept(history: History) -> np.ndarray:
     return np.asarray(history.kept_by_layer).sum(axis=-1, dtype=np.int64)
 
 
-def check_history(history: History, start: Mask, counts: np.ndarray, where: str) -> None:
+def check_history(
+    history: History, start: Mask, counts: np.ndarray, select: Selection, where: str
+) -> None:
     """All scores were finite, and as many weights are left as asked for."""
     check_values({"what score_fn returned": history.kept})
     finite = np.asarray(history.finite)
@@ -99,8 +105,9 @@ def check_history(history: History, start: Mask, counts: np.ndarray, where: str)
             "(dtype=jnp.float64 reaches further)"
         )
     kept, asked = _kept(history)[..., -1], counts[..., -1, :].sum(-1)
-    if np.any(kept != asked):
+    if not np.all(are_as_counted(kept, asked, select)):
         raise ValueError(
             f"{kept} weights are left instead of {asked}: the earlier mask keeps fewer of some "
-            "layer than select asks for; pass a higher compression or sf.global_top_k"
+            "layer, block or group than select asks for; pass a higher compression or "
+            "sf.global_top_k"
         )

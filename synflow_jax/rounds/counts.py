@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,8 @@ def round_counts(
         compression: weights before / weights after, finite and at least 1.
         rounds: how many rounds, at least 1.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k` counts all layers as one group, `local_top_k` each as its own.
+        select: `global_top_k` counts all layers as one group, `local_top_k` each as its own. What
+            it can't do with these layers it refuses.
 
     Returns:
         A NumPy array of shape ``(rounds, groups)``: int32, or int64 if a count is 2**31 or more.
@@ -78,17 +80,17 @@ def round_counts(
     kept = sum(int(each) for each in _counted(layers))
     if not kept:
         raise ValueError(f"nothing is left to prune: 0 of {size:,} weights are prunable and kept")
-    if compression * kept < size:
+    if compression * (kept + select.slack) < size:
         raise ValueError(
             f"compression={compression:g} asks for {size / compression:,.0f} of {size:,} "
             f"weights, but mask keeps only {kept:,}; pass compression >= {size / kept:g}"
         )
     # The product may overflow; so large a compression keeps a single weight whatever the schedule.
-    left = min(compression * kept, sys.float_info.max) / size
-    densities = _densities(schedule, left, rounds)
+    left = max(1.0, min(compression * kept, sys.float_info.max) / size)
+    densities = round_densities(schedule, left, rounds)
     if kept < size:
         densities = densities * (kept / size)
-        densities[-1] = _densities(schedule, compression, 1)[-1]
+        densities[-1] = round_densities(schedule, compression, 1)[-1]
     return _counts([leaf.shape for leaf in layers], densities, select)
 
 
@@ -100,7 +102,7 @@ def counts_from_all(
     select: Selection,
 ) -> np.ndarray:
     """`round_counts` from the mask that keeps everything, by the shapes of its prunable leaves."""
-    return _counts(shapes, _densities(schedule, compression, rounds), select)
+    return _counts(shapes, round_densities(schedule, compression, rounds), select)
 
 
 def _counts(
@@ -117,12 +119,18 @@ def _counts(
     return counts.astype(np.int32) if counts.max() < 2**31 else counts
 
 
+def are_as_counted(kept: Any, asked: Any, select: Selection) -> Any:
+    """Whether as many weights are left as asked for, but for the slack of ``select``."""
+    return (kept <= asked) & (kept >= asked - select.slack)
+
+
 @jax.jit
 def _counted(layers: list[jax.Array]) -> list[jax.Array]:
     return [count(layer) for layer in layers]
 
 
-def _densities(schedule: Schedule, compression: float, rounds: int) -> np.ndarray:
+def round_densities(schedule: Schedule, compression: float, rounds: int) -> np.ndarray:
+    """What a schedule returns: float64 of shape ``(rounds,)``, in (0, 1] and never rising."""
     returned = schedule(compression, rounds)
     try:
         densities = np.asarray(returned, np.float64)

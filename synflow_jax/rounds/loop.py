@@ -10,7 +10,7 @@ from jax import lax
 from synflow_jax.checks import named_leaves
 from synflow_jax.masks import prunable_leaves
 from synflow_jax.selection import TwoWordCount, count, global_top_k, largest
-from synflow_jax.types import History, Mask, Params, ScoreFn, Scores, Selection
+from synflow_jax.types import History, Mask, Params, ReturningScores, ScoreFn, Scores, Selection
 
 
 def prune_rounds(
@@ -22,6 +22,7 @@ def prune_rounds(
     batch: Any = None,
     key: jax.Array | None = None,
     select: Selection = global_top_k,
+    regrow: bool = False,
 ) -> tuple[Mask, History]:
     """The rounds that `prune` compiles, as a pure function for your own ``jit`` or ``vmap``.
 
@@ -40,6 +41,7 @@ def prune_rounds(
         batch: data for the score function.
         key: a key for the score function, folded with the round's number from 0.
         select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        regrow: whether pruned weights compete in every round with those that are kept.
 
     Returns:
         The mask, in the shapes of the one given, and a `History` with one row a round. Scores that
@@ -61,6 +63,7 @@ def prune_rounds(
     >>> history.kept
     Array([2, 1], dtype=int32)
     """
+    score_of = all_scores(score_fn) if regrow else score_fn
     structure = jax.tree.structure(mask)
     prunable = prunable_leaves(mask)
 
@@ -74,12 +77,13 @@ def prune_rounds(
     def step(layers: list[jax.Array], row: tuple[jax.Array, Any]) -> tuple[Any, History]:
         index, to_keep = row
         round_key = None if key is None else jax.random.fold_in(key, index)
-        scores = score_fn(params, with_layers(layers), batch, round_key)
-        _check_scores(scores, params)
+        scores = score_of(params, with_layers(layers), batch, round_key)
+        check_scores(scores, params)
         scored = list(zip(layers, of_prunable(scores), strict=True))
         # What isn't finite becomes inf, so that the largest score tells of it.
         candidates = [
-            jnp.where(m, jnp.where(jnp.isfinite(s), s, jnp.inf), -jnp.inf) for m, s in scored
+            jnp.where(m | regrow, jnp.where(jnp.isfinite(s), s, jnp.inf), -jnp.inf)
+            for m, s in scored
         ]
         highest = jnp.stack([largest(each).astype(jnp.float32) for each in candidates])
         layers = select.keep(candidates, to_keep)
@@ -92,7 +96,20 @@ def prune_rounds(
     return with_layers(layers), history
 
 
-def _check_scores(scores: Scores, params: Params) -> None:
+def all_scores(score_fn: ScoreFn) -> ScoreFn:
+    """The function that scores pruned weights too."""
+    if isinstance(score_fn, ReturningScores):
+        return score_fn.of_all
+    own = getattr(score_fn, "__module__", "").startswith("synflow_jax.")
+    if own:
+        raise ValueError(
+            "regrow=True needs scores of pruned weights, and those of this score function are 0, "
+            "so that none would return; pass sf.snip(loss_fn), or a function of your own"
+        )
+    return score_fn
+
+
+def check_scores(scores: Scores, params: Params) -> None:
     """A score function returned floating-point scores of the params' structure and shapes."""
     if jax.tree.structure(scores) != jax.tree.structure(params):
         raise ValueError(

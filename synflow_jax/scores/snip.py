@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from synflow_jax.losses import check_loss_fn, checked_loss, nan_unless_finite
 from synflow_jax.masks import apply_mask
-from synflow_jax.types import LossFn, Mask, Params, ScoreFn, Scores
+from synflow_jax.types import LossFn, Mask, Params, ReturningScores, ScoreFn, Scores
 
 
 def snip(loss_fn: LossFn) -> ScoreFn:
@@ -23,7 +23,8 @@ def snip(loss_fn: LossFn) -> ScoreFn:
 
     Returns:
         A score function that needs a batch and no key. The scores have the params' shapes and
-        dtypes; they are 0 where pruned, and all NaN if the loss isn't finite.
+        dtypes; they are 0 where pruned, and all NaN if the loss isn't finite. `prune` with
+        ``regrow=True`` takes ``|w * dL/d(m w)|`` at the mask m of pruned weights too.
 
     Raises:
         ValueError: when the score function is called, the batch is None, ``loss_fn`` fails or
@@ -41,11 +42,14 @@ def snip(loss_fn: LossFn) -> ScoreFn:
     """
     check_loss_fn(loss_fn)
 
-    def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+    def of_all(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del key
         masked = apply_mask(mask, params)
         loss, gradient = jax.value_and_grad(checked_loss("snip", loss_fn))(masked, batch)
-        scores = jax.tree.map(lambda w, g: jnp.abs(w * g), masked, gradient)
+        scores = jax.tree.map(lambda w, g: jnp.abs(w * g), params, gradient)
         return nan_unless_finite(loss, scores)
 
-    return score_fn
+    def of_kept(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
+        return of_all(apply_mask(mask, params), mask, batch, key)
+
+    return ReturningScores(of_kept, of_all)

@@ -1,6 +1,6 @@
 """SynFlow: how much of the network's flow passes through a weight."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from synflow_jax.checks import (
     check_float_output,
     check_params,
     check_params_fn,
+    check_whole,
 )
 from synflow_jax.homogeneous import Scaled, linear_outputs, sum_of_all, widened
 from synflow_jax.masks import apply_mask
@@ -50,6 +51,8 @@ def synflow(
     *,
     dtype: jax.typing.DTypeLike | None = None,
     biases: bool = True,
+    power: int = 1,
+    times: Literal["power", "weight"] = "power",
 ) -> ScoreFn:
     """Score ``|w| * dR/d|w|``, with R the sum of the linear network's outputs.
 
@@ -84,14 +87,21 @@ def synflow(
             flow) take part, in absolute value, as in the paper's program. They start paths inside
             the network, so R is then more than the scores of a layer add up to. With ``False`` they
             are left out of the linear network and conservation is exact.
+        power: 2 takes R of the squared params, and scores ``w^2 * dR/d(w^2)``: the sum over paths
+            of squared products of weights, which belongs to the path kernel (Gebhart et al. 2021,
+            arXiv:2103.12166). It's conserved in the same way. A factor is then within 2 ** +-40 if
+            a weight is within 2 ** +-20.
+        times: with ``power=2``, ``"weight"`` scores ``|w| * dR/d(w^2)`` instead, which isn't
+            conserved, as public programs of that method do.
 
     Returns:
         A score function that needs neither batch nor key. The scores have the params' shapes, are
         nonnegative, and 0 where pruned; their dtype is ``dtype``.
 
     Raises:
-        ValueError: inputs are empty, negative or not finite, or ``dtype`` is float64 without x64;
-            when the score function is called, ``apply_fn`` fails, or mask and params don't match.
+        ValueError: inputs are empty, negative or not finite, ``dtype`` is float64 without x64,
+            power isn't 1 or 2, or ``times`` is another; when the score function is called,
+            ``apply_fn`` fails, or mask and params don't match.
         TypeError: ``apply_fn`` isn't a function of params and inputs, inputs or ``dtype`` aren't
             floating-point, or ``biases`` isn't a bool; when the score function is called, the
             outputs aren't floating-point or a leaf of the mask isn't boolean.
@@ -108,12 +118,19 @@ def synflow(
            [0.75, 1.  ]], dtype=float32)
     """
     inputs = _checked(apply_fn, inputs, dtype, biases)
+    if check_whole("power", power) not in (1, 2) or times not in ("power", "weight"):
+        raise ValueError(
+            f"power must be 1 or 2 and times 'power' or 'weight', got power={power}, "
+            f"times={times!r}"
+        )
 
     def score_fn(params: Params, mask: Mask, batch: Any, key: jax.Array | None) -> Scores:
         del batch, key
-        weights = _absolute(apply_mask(mask, params), dtype)
+        sizes = _absolute(apply_mask(mask, params), dtype)
+        weights = jax.tree.map(jnp.square, sizes) if power == 2 else sizes
         gradient = jax.grad(lambda w: _flow_of(apply_fn, w, inputs, dtype, biases).mantissa)
-        return jax.tree.map(jnp.multiply, weights, gradient(weights))
+        factors = weights if times == "power" else sizes
+        return jax.tree.map(jnp.multiply, factors, gradient(weights))
 
     return PathScores(score_fn)
 

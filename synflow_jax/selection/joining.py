@@ -24,6 +24,8 @@ def joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
 
 def parted(arrays: Sequence[jax.Array], like: Sequence[jax.Array]) -> list[jax.Array]:
     """Cuts what `joined` made of arrays like ``like`` into parts of their shapes again."""
+    if not one_device():
+        return list(arrays)
     runs = zip(arrays, _runs(like), strict=True)
     return [part for flat, run in runs for part in split_like(flat, run)]
 

@@ -144,7 +144,7 @@ def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Ar
 
     # The larger, the earlier; 0 where there is no flag.
     early = [
-        jnp.where(each & d, (each.size - _positions(each.shape)).astype(jnp.uint32), 0)
+        jnp.where(each & d, (each.size - positions_in(each.shape)).astype(jnp.uint32), 0)
         for each, d in zip(flags, divided, strict=True)
     ]
     most = jnp.uint32(max(each.size for each in flags) + 1)
@@ -157,7 +157,7 @@ def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Ar
     ]
 
 
-def _positions(shape: Sequence[int]) -> jax.Array:
+def positions_in(shape: Sequence[int]) -> jax.Array:
     """Each element's position, row by row, int32."""
     index = jnp.zeros(shape, jnp.int32)
     for axis in range(len(shape)):

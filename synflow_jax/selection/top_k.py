@@ -40,12 +40,12 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | TwoWordCount | int) -> lis
     >>> top_k([jnp.array([3.0, -1.0]), jnp.array([[2.0, 3.0]])], 2)
     [Array([ True, False], dtype=bool), Array([[False,  True]], dtype=bool)]
     """
-    _check_scores(scores)
+    check_scores(scores)
     size = sum(leaf.size for leaf in scores)
     _check_k(k, 0, size)
     if not size:
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
-    scores, k = _of_one_type(scores), _as_two_words(k)
+    scores, k = of_one_type(scores), as_two_words(k)
     bounds, few = kth_largest(joined(scores), k)
     lowest = lowest_kept(bounds, scores[0].dtype)
 
@@ -77,17 +77,18 @@ def kth_highest(scores: Scores, k: jax.Array | TwoWordCount | int) -> jax.Array:
     >>> sf.kth_highest({"a": jnp.array([3.0, -1.0]), "b": jnp.array([[2.0, 5.0]])}, 3)
     Array(2., dtype=float32)
     """
-    _check_scores(jax.tree.leaves(scores))
-    leaves = _of_one_type(jax.tree.leaves(scores))
+    check_scores(jax.tree.leaves(scores))
+    leaves = of_one_type(jax.tree.leaves(scores))
     size = sum(leaf.size for leaf in leaves)
     if not size:
         raise ValueError("scores is empty: there is no highest; pass arrays with elements")
     _check_k(k, 1, size)
-    bounds, _ = kth_largest(joined(leaves), _as_two_words(k), exactly=True)
+    bounds, _ = kth_largest(joined(leaves), as_two_words(k), exactly=True)
     return from_ordered_bits(bounds.low)
 
 
-def _check_scores(scores: Sequence[jax.Array]) -> None:
+def check_scores(scores: Sequence[jax.Array]) -> None:
+    """All scores are floating-point arrays."""
     for leaf in scores:
         if not hasattr(leaf, "dtype") or not jnp.issubdtype(leaf.dtype, jnp.floating):
             raise TypeError(
@@ -108,11 +109,12 @@ def _check_k(k: jax.Array | TwoWordCount | int, least: int, size: int) -> None:
         )
 
 
-def _of_one_type(scores: Sequence[jax.Array]) -> list[jax.Array]:
+def of_one_type(scores: Sequence[jax.Array]) -> list[jax.Array]:
     """All in float64 if any is, else in float32, which holds half types exactly."""
     size = 64 if any(leaf.dtype.itemsize == 8 for leaf in scores) else 32
     return [leaf.astype(f"float{size}") for leaf in scores]
 
 
-def _as_two_words(k: jax.Array | TwoWordCount | int) -> TwoWordCount:
+def as_two_words(k: jax.Array | TwoWordCount | int) -> TwoWordCount:
+    """A count in the form in which it's compared."""
     return k if isinstance(k, TwoWordCount) else two_words(jnp.asarray(k, jnp.int32))

@@ -21,7 +21,7 @@ from synflow_jax.wiring.constraints import Axes, Constraint, Hold, flat_indices
 from synflow_jax.wiring.facts import Fact, constant_fact, equal, joined, unknown
 from synflow_jax.wiring.program import Program, Step, all_steps, scan_sizes
 from synflow_jax.wiring.rule import Context, Known, nothing_known
-from synflow_jax.wiring.rules import RULES
+from synflow_jax.wiring.rules import rule_of
 
 
 def learned(
@@ -78,7 +78,7 @@ class _Learner:
                 if step.name in ("custom_jvp_call", "custom_vjp_call"):
                     self.movement(step)
             else:
-                rule = RULES.get(step.name)
+                rule = rule_of(self.program, step)
                 given = [self.facts[operand] for operand in step.operands]
                 self.put(
                     step.results, (rule.fact if rule else nothing_known)(step, self.program, *given)
@@ -138,12 +138,13 @@ def constraints_of(context: Context) -> list[Constraint]:
     """The constraints of all steps, in the order in which they run."""
     found: list[Constraint] = []
     for step in all_steps(context.program.steps):
+        rule = rule_of(context.program, step)
         if step.name == "scan":
             found += tie_scan(context, step)
         elif step.body:
             continue  # its values are those of its body
-        elif step.name in RULES:
-            own = RULES[step.name].tie(context, step)
+        elif rule:
+            own = rule.tie(context, step)
             found += [*own, *_unmentioned(context.axes, step, own)]
         else:
             found += held(context.axes, step.operands, step)

@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from synflow_jax.wiring.constraints import USED, Axes
 from synflow_jax.wiring.program import Program, Step, all_steps
 from synflow_jax.wiring.rule import KeptOf, Known
 from synflow_jax.wiring.solve import Kept as Found
+
+PRODUCTS = frozenset(("dot_general", "conv_general_dilated"))
+"""The operations of dense and convolutional layers."""
 
 
 def sources(program: Program, params: Sequence[int]) -> dict[int, int]:
@@ -40,6 +44,61 @@ def _outside_in(steps: Iterable[Step]) -> Iterable[Step]:
         yield from _outside_in(step.body)
 
 
+class Product(NamedTuple):
+    """A product of a layer.
+
+    Attributes:
+        param: the parameter that its kernel is made of.
+        kernel: the kernel.
+        axes: the axes, by value and position, whose sizes multiplied are its multiply-adds.
+        times: how often it's done.
+    """
+
+    param: int
+    kernel: int
+    axes: tuple[tuple[int, int], ...]
+    times: int
+
+
+def layer_products(program: Program, params: Sequence[int]) -> list[Product]:
+    """The products of dense and convolutional layers, for all inputs."""
+    layer = sources(program, params)
+    found: list[Product] = []
+
+    def add(steps: Iterable[Step], times: int) -> None:
+        for step in steps:
+            rounds = step.equation.params["length"] if step.name == "scan" else 1
+            add(step.body, times * rounds)
+            kernel = next((value for value in step.operands if value in layer), None)
+            if step.name in PRODUCTS and kernel is not None:
+                found.append(Product(layer[kernel], kernel, _axes(step, program), times))
+
+    add(program.steps, 1)
+    return found
+
+
+def _axes(step: Step, program: Program) -> tuple[tuple[int, int], ...]:
+    """Those of the result, and those that are added up.
+
+    A transposed convolution takes every weight at every position of its input, which it spreads.
+    """
+    params, result = step.equation.params, step.results[0]
+    numbers = params["dimension_numbers"]
+    positions = [(result, axis) for axis in range(len(program.shape(result)))]
+    if step.name == "dot_general":
+        ended = [(step.operands[0], axis) for axis in numbers[0][0]]
+    else:
+        (images, kernel), out = step.operands, numbers.rhs_spec[0]
+        ended = [(kernel, axis) for axis in range(len(program.shape(kernel))) if axis != out]
+        spatial = zip(
+            numbers.out_spec[2:], numbers.lhs_spec[2:], params["lhs_dilation"], strict=True
+        )
+        for axis, into, spread in spatial:
+            if spread > 1:
+                positions[axis] = (images, into)
+    return (*positions, *ended)
+
+
 class Multiplications(NamedTuple):
     """Those of one parameter, for all inputs.
 
@@ -57,46 +116,26 @@ def multiplications(
 ) -> dict[int, Multiplications]:
     """The multiply-adds of dense and convolutional layers, by parameter."""
     found = dict.fromkeys(params, Multiplications(0, 0))
-    layer = sources(program, params)
-
-    def add(steps: Iterable[Step], times: int) -> None:
-        for step in steps:
-            rounds = step.equation.params["length"] if step.name == "scan" else 1
-            add(step.body, times * rounds)
-            if step.name not in ("dot_general", "conv_general_dilated"):
-                continue
-            for value in step.operands:
-                if value in layer:
-                    old, own = found[layer[value]], _of_step(step, program, kept)
-                    found[layer[value]] = Multiplications(
-                        old.before + times * own.before, old.after + times * own.after
-                    )
-                    break
-
-    add(program.steps, 1)
+    for product in layer_products(program, params):
+        own = [kept(value)[axis] for value, axis in product.axes]
+        before, after = found[product.param]
+        found[product.param] = Multiplications(
+            before + product.times * math.prod(map(len, own)),
+            after + product.times * math.prod(int(each.sum()) for each in own),
+        )
     return found
 
 
-def _of_step(step: Step, program: Program, kept: KeptOf) -> Multiplications:
-    both = []
-    for sizes in (program.shape, lambda value: [int(own.sum()) for own in kept(value)]):
-        results, operands = sizes(step.results[0]), [sizes(value) for value in step.operands]
-        if step.name == "dot_general":
-            ended = step.equation.params["dimension_numbers"][0][0]
-            both.append(math.prod(results) * math.prod(operands[0][axis] for axis in ended))
-        else:
-            numbers = step.equation.params["dimension_numbers"]
-            out = numbers.rhs_spec[0]
-            taps = math.prod(size for axis, size in enumerate(operands[1]) if axis != out)
-            both.append(math.prod(results) * taps)
-    return Multiplications(*both)
+def batch_size(inputs: Any) -> int:
+    """How many examples there are: the leading axis of the first array that has one."""
+    return next((np.shape(x)[0] for x in jax.tree.leaves(inputs) if np.ndim(x)), 1) or 1
 
 
 def constant_units(program: Program, known: Known, axes: Axes, found: Found) -> int:
     """How many classes that stay are of units that hold a constant other than 0."""
     classes = set()
     for step in all_steps(program.steps):
-        if step.name not in ("dot_general", "conv_general_dilated"):
+        if step.name not in PRODUCTS:
             continue
         for value in step.operands:
             fact = known.facts[value]

@@ -49,6 +49,7 @@ class Program:
         inputs: the numbers of the arguments.
         outputs: the numbers of the results.
         out_tree: how the results are packed.
+        averages: those of the steps that are averages of what is left; see `averages`.
     """
 
     avals: list[Any] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Program:
     inputs: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
     out_tree: Any = None
+    averages: frozenset[Step] = frozenset()
 
     def shape(self, value: int) -> tuple[int, ...]:
         """The shape of a value."""

@@ -1,5 +1,8 @@
 """Operations along axes: sums, which units may leave, and others, which need all of an axis."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 from synflow_jax.wiring.constraints import GONE, Constraint, Hold, Reasons, Sum
@@ -23,14 +26,14 @@ def least(pattern: np.ndarray, reasons: np.ndarray, axis: int) -> np.ndarray:
     return found
 
 
-def _along(step: Step) -> tuple[int, ...]:
+def ended_axes(step: Step) -> tuple[int, ...]:
     params = step.equation.params
     if "axes" in params:
         return tuple(int(axis) for axis in params["axes"])
     return (params["axis"] if "axis" in params else params["dimension"],)
 
 
-def _tie_others(context: Context, step: Step, along: tuple[int, ...]) -> list[Constraint]:
+def tie_others(context: Context, step: Step, along: tuple[int, ...]) -> list[Constraint]:
     """All axes but those that end tied to those of the results."""
     found: list[Constraint] = []
     for operand in step.operands:
@@ -44,9 +47,9 @@ def _tie_others(context: Context, step: Step, along: tuple[int, ...]) -> list[Co
 
 
 def _tie_sum(context: Context, step: Step) -> list[Constraint]:
-    (operand,), along = step.operands, _along(step)
+    (operand,), along = step.operands, ended_axes(step)
     ends = tuple(context.axes.of(operand, axis) for axis in along)
-    found = _tie_others(context, step, along)
+    found = tie_others(context, step, along)
     if context.retraced:
         return [*found, *(Hold(indices, step) for indices in ends if len(indices) > 1)]
     alive = context.alive(operand)
@@ -79,30 +82,52 @@ def _needed(
 
 
 def _fact_sum(step: Step, program: Program, fact: Fact) -> list[Fact]:
-    along, shape = _along(step), program.shape(step.operands[0])
+    along, shape = ended_axes(step), program.shape(step.operands[0])
     copies = np.prod([shape[a] for a in along if fact.number.shape[a] == 1], dtype=float)
     dtype = program.avals[step.results[0]].dtype
     number = (fact.number.sum(along) * copies).astype(dtype)
     return [Fact(fact.varies.any(along), np.asarray(number), fact.moves.any(along))]
 
 
+def _tie_average(context: Context, step: Step) -> list[Constraint]:
+    ends = tuple(context.axes.of(step.operands[0], axis) for axis in ended_axes(step))
+
+    def need(reasons: Reasons) -> list[np.ndarray]:
+        del reasons
+        return [np.full(len(indices), GONE) for indices in ends]
+
+    return [*tie_others(context, step, ended_axes(step)), Sum(ends, need, step)]
+
+
+def _fact_average(step: Step, program: Program, fact: Fact) -> list[Fact]:
+    # What it is depends on which are left, but where all are 0.
+    return [unknown(len(program.shape(step.results[0])), fact.alive.any(ended_axes(step)))]
+
+
+def _smaller_average(step: Step, kept: KeptOf, array: Any) -> Any:
+    own = [kept(step.operands[0])[axis] for axis in ended_axes(step)]
+    before, after = (math.prod(map(size, own)) for size in (len, np.sum))
+    total = rebound(step, array)
+    return total if before == after else total * (before / after)
+
+
 def _tie_kept(context: Context, step: Step) -> list[Constraint]:
     """The axes that it runs along stay whole."""
-    along = _along(step)
+    along = ended_axes(step)
     whole = [(value, axis) for value in step.operands for axis in along]
     found: list[Constraint] = [Hold(context.axes.of(*each), step) for each in whole]
-    return [*found, *_tie_others(context, step, along)]
+    return [*found, *tie_others(context, step, along)]
 
 
 def _fact_extreme(step: Step, program: Program, fact: Fact) -> list[Fact]:
-    along = _along(step)
+    along = ended_axes(step)
     pick = np.max if step.name == "reduce_max" else np.min
     return [Fact(fact.varies.any(along), pick(fact.number, along), fact.moves.any(along))]
 
 
 def _tie_cumulative(context: Context, step: Step) -> list[Constraint]:
     (operand,), (result,) = step.operands, step.results
-    along = _along(step)
+    along = ended_axes(step)
     found: list[Constraint] = [Hold(context.axes.of(v, along[0]), step) for v in (operand, result)]
     rank = len(context.program.shape(operand))
     return found + context.tied(operand, result, {i: i for i in range(rank) if i not in along})
@@ -110,7 +135,7 @@ def _tie_cumulative(context: Context, step: Step) -> list[Constraint]:
 
 def _fact_where_alive(step: Step, program: Program, *facts: Fact) -> list[Fact]:
     """0 where the operand is 0 along the axis, and not known elsewhere."""
-    axis = _along(step)[0]
+    axis = ended_axes(step)[0]
     return [unknown(fact.alive.ndim, fact.alive.any(axis, keepdims=True)) for fact in facts]
 
 
@@ -145,3 +170,6 @@ RULES: dict[str, Rule] = {
     ),
     "sort": Rule(_tie_sort, nothing_known, unchanged),
 }
+
+# The rule of a sum that the program divides by how many it adds up; see `averages`.
+AVERAGE = Rule(_tie_average, _fact_average, _smaller_average)

@@ -13,7 +13,7 @@ from synflow_jax.wiring.calls import bound, is_float, pulled_back, pushed_forwar
 from synflow_jax.wiring.moves import taken
 from synflow_jax.wiring.program import Program, Step, scan_sizes
 from synflow_jax.wiring.rule import KeptOf
-from synflow_jax.wiring.rules import RULES
+from synflow_jax.wiring.rules import rule_of
 
 Environment = dict[int, Any]
 
@@ -84,8 +84,9 @@ class _Runner:
             return self.scan(step, arrays)
         if step.body:
             return self.call(step, arrays)
-        if step.name in RULES:
-            results = RULES[step.name].smaller(step, self.kept, *arrays)
+        rule = rule_of(self.program, step)
+        if rule:
+            results = rule.smaller(step, self.kept, *arrays)
             return list(results) if step.equation.primitive.multiple_results else [results]
         pairs = zip(step.results, bound(step)(*arrays), strict=True)
         return [self.cut(value, array) for value, array in pairs]

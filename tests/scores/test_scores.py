@@ -119,10 +119,35 @@ def by_hand_grasp() -> dict[str, np.ndarray]:
     return {"a": A * product["a"], "b": B * product["b"]}
 
 
+def by_hand_fisher() -> dict[str, np.ndarray]:
+    total = {"a": np.zeros(A.shape), "b": np.zeros(B.shape)}
+    for i in range(len(X)):
+        hidden = X[i] @ A
+        exp = np.exp(np.maximum(hidden, 0) @ B)
+        error = exp / exp.sum() - np.eye(2)[LABELS[i]]
+        total["a"] += np.outer(X[i], (B @ error) * (hidden > 0)) ** 2 / len(X)
+        total["b"] += np.outer(np.maximum(hidden, 0), error) ** 2 / len(X)
+    return {"a": A**2 * total["a"], "b": B**2 * total["b"]}
+
+
+def by_hand_lamp() -> dict[str, np.ndarray]:
+    # Two pairs of A's weights are of one size; the first of a pair counts as the larger.
+    found = {}
+    for name, own in {"a": A, "b": B}.items():
+        squares, scores = (own**2).reshape(-1), []
+        for i, square in enumerate(squares):
+            larger = (squares > square) | ((squares == square) & (np.arange(len(squares)) <= i))
+            scores.append(square / squares[larger].sum())
+        found[name] = np.reshape(scores, own.shape)
+    return found
+
+
 BY_HAND = {
+    "fisher": by_hand_fisher,
     "synflow": by_hand_synflow,
     "snip": by_hand_snip,
     "grasp": by_hand_grasp,
+    "lamp": by_hand_lamp,
     "magnitude": lambda: {"a": np.abs(A), "b": np.abs(B)},
 }
 
@@ -163,12 +188,14 @@ def unit_sums(scores: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(a.sum(0), b.sum(1)) for a, b in itertools.pairwise(kernels)]
 
 
-def test_synflow_is_conserved() -> None:
+@pytest.mark.parametrize(("method", "power"), [("synflow", 1), ("synflow_squared", 2)])
+def test_synflow_is_conserved(method: str, power: int) -> None:
     with jax.enable_x64(True):
         params = dense_params(dtype=jnp.float64)
-        scores = all_score_fns()["synflow"](params, sf.full_mask(params), None, None)
-        flow = sf.flow(dense_apply, params, jnp.ones((1, 6)))
-        plain = jnp.sum(dense_apply(jax.tree.map(jnp.abs, params), jnp.ones((1, 6))))
+        scores = all_score_fns()[method](params, sf.full_mask(params), None, None)
+        sizes = jax.tree.map(lambda w: jnp.abs(w) ** power, params)
+        flow = sf.flow(dense_apply, sizes, jnp.ones((1, 6)))
+        plain = jnp.sum(dense_apply(sizes, jnp.ones((1, 6))))
         np.testing.assert_allclose(np.ldexp(flow.mantissa, flow.exponent), plain, rtol=1e-12)
         np.testing.assert_allclose(layer_sums(scores), float(flow.mantissa), rtol=1e-12)
         for incoming, outgoing in unit_sums(scores):
@@ -183,6 +210,93 @@ def test_synflow_is_conserved_while_pruning() -> None:
         scores = score_fn(params, mask, None, None)
         flow = sf.flow(dense_apply, sf.apply_mask(mask, params), jnp.ones((1, 6)))
         np.testing.assert_allclose(layer_sums(scores), float(flow.mantissa), rtol=1e-12)
+
+
+def test_squared_flow_times_the_weight_is_not_conserved() -> None:
+    with jax.enable_x64(True):
+        params, ones = dense_params(dtype=jnp.float64), jnp.ones((1, 6))
+        options = {"power": 2, "dtype": jnp.float64}
+        squared, plain = (
+            sf.synflow(dense_apply, ones, times=times, **options)(
+                params, sf.full_mask(params), None, None
+            )
+            for times in ("power", "weight")
+        )
+        for a, b, w in zip(*map(jax.tree.leaves, (squared, plain, params)), strict=True):
+            np.testing.assert_allclose(a, b * jnp.abs(w), rtol=1e-12)
+        assert layer_sums(plain).max() > 1.05 * layer_sums(plain).min()
+
+
+def test_ntk_sap_draw_by_draw() -> None:
+    """Of a linear network: ``2 epsilon^2 z mean(x (x m z))``, summed over draws, by their keys."""
+    with jax.enable_x64(True):
+        kernel, epsilon, repeats = jnp.asarray(A), 0.3, 3
+        score_fn = sf.ntk_sap(lambda p, x: x @ p["w"], jnp.ones((5, 2)), epsilon, repeats)
+        scores = score_fn({"w": kernel}, {"w": jnp.array(True)}, None, KEY)["w"]
+        total = np.zeros(A.shape)
+        for key in jax.random.split(KEY, repeats):
+            of_inputs, _, of_change = jax.random.split(key, 3)
+            x = jax.random.normal(jax.random.split(of_inputs, 1)[0], (5, 2))
+            z = np.asarray(jax.random.normal(jax.random.split(of_change, 1)[0], A.shape))
+            x = np.asarray(x)
+            total += 2 * epsilon**2 * z * (x.T @ (x @ z)) / 5 / repeats
+        np.testing.assert_allclose(scores, np.abs(total), rtol=1e-10)
+
+
+def test_ntk_sap_takes_an_initialization() -> None:
+    params = dense_params()
+    inputs, mask = jnp.ones((4, 6)), sf.full_mask(dense_params())
+    own = sf.ntk_sap(dense_apply, inputs, 1e-2, 2, initialize=lambda key: dense_params(1))
+    usual = sf.ntk_sap(dense_apply, inputs, 1e-2, 2)
+    first, second = (fn(params, mask, None, KEY) for fn in (own, usual))
+    assert not np.allclose(jax.tree.leaves(first)[0], jax.tree.leaves(second)[0])
+
+
+BAD_CALLS = {
+    "prospr rate": (lambda: sf.prospr(loss, 0.0, 1), "learning_rate must be positive"),
+    "prospr steps": (lambda: sf.prospr(loss, 0.1, 0), "steps must be >= 1"),
+    "prospr axis": (
+        lambda: sf.prospr(loss, 0.1, 2)(*DENSE, jnp.ones((2, 4, 6)), None),
+        "3 batches along their first axis, got 2",
+    ),
+    "prospr axes": (
+        lambda: sf.prospr(loss, 0.1, 2)(*DENSE, (jnp.ones((3, 4, 6)), jnp.ones(2)), None),
+        "got shapes",
+    ),
+    "prospr batch": (
+        lambda: sf.prospr(loss, 0.1, 2)(*DENSE, None, None),
+        "prospr scores need data",
+    ),
+    "fisher batch": (lambda: sf.fisher(loss)(*DENSE, None, None), "fisher scores need data"),
+    "ntk_sap epsilon": (lambda: sf.ntk_sap(dense_apply, jnp.ones((1, 6)), 0.0), "epsilon must be"),
+    "ntk_sap key": (
+        lambda: sf.ntk_sap(dense_apply, jnp.ones((1, 6)))(*DENSE, None, None),
+        "key=jax.random.key",
+    ),
+    "power": (lambda: sf.synflow(dense_apply, jnp.ones((1, 6)), power=3), "power must be 1 or 2"),
+    "times": (
+        lambda: sf.synflow(dense_apply, jnp.ones((1, 6)), power=2, times="w"),
+        "times 'power' or 'weight'",
+    ),
+    "regrow": (
+        lambda: sf.prune(sf.magnitude(), DENSE[0], 2.0, rounds=2, regrow=True),
+        "regrow=True needs scores of pruned weights",
+    ),
+}
+
+
+def loss(params: Any, batch: Any) -> jax.Array:
+    return jnp.mean(dense_apply(params, batch))
+
+
+DENSE = (dense_params(), sf.full_mask(dense_params()))
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_bad_calls(name: str) -> None:
+    call, words = BAD_CALLS[name]
+    with pytest.raises(ValueError, match=words):
+        call()
 
 
 @pytest.mark.parametrize("method", ["snip", "grasp", "magnitude"])

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -100,11 +100,15 @@ def layer_table(mask: Mask, params: Params) -> LayerTable:
         if jnp.ndim(leaf) == 0:
             continue
         shape = jnp.shape(param)
-        size = math.prod(shape)
-        copies = size // max(1, leaf.size)
-        kept = int(jnp.sum(leaf, dtype=jnp.int32)) * copies
+        size, kept = math.prod(shape), kept_weights(leaf, shape)
         rows.append(LayerRow(name, shape, size, kept, _ratio(kept, size)))
     return LayerTable(tuple(rows))
+
+
+def kept_weights(leaf: Any, shape: tuple[int, ...]) -> int:
+    """How many weights of a parameter a leaf of a mask keeps."""
+    copies = math.prod(shape) // max(1, jnp.size(leaf))
+    return int(jnp.sum(leaf, dtype=jnp.int32)) * copies
 
 
 def density(mask: Mask, params: Params) -> float:

@@ -9,6 +9,7 @@ from jax.sharding import Mesh
 
 from synflow_jax.checks import (
     check_batch,
+    check_bool,
     check_compressions,
     check_instance,
     check_keys,
@@ -33,7 +34,7 @@ from synflow_jax.rounds import (
 )
 from synflow_jax.schedules import exponential
 from synflow_jax.selection import TwoWordCount, global_top_k
-from synflow_jax.spread import (
+from synflow_jax.sweep.spread import (
     Spread,
     good_chunk,
     in_chunks,
@@ -86,6 +87,7 @@ def sweep(
     select: Selection = global_top_k,
     prunable: Prunable = is_kernel,
     mask: Mask | None = None,
+    regrow: bool = False,
     mesh: Mesh | None = None,
     chunk: int | None = None,
 ) -> tuple[Mask, History]:
@@ -110,9 +112,11 @@ def sweep(
         batch: data for the score function, shared by all members.
         rounds: score-and-cut steps, as many for each member.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k`, or `local_top_k` for the same density in each layer.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
+            whole blocks, or `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask that all members go on from, which also says what is prunable.
+        regrow: whether pruned weights compete in every round with those that are kept.
         mesh: devices to spread the members over, all of them whatever the mesh's axes. If their
             number divides that of the members the masks stay split over them, else each device
             has all masks.
@@ -167,13 +171,14 @@ def sweep(
         common,
         each,
         select=select,
+        regrow=check_bool("regrow", regrow),
         chunk=min(chunk, members),
         spread=spread,
         registered=registrations(),
     )
     if spread and members % spread.parts:
         masks, histories = jax.tree.map(lambda leaf: leaf[:members], (masks, histories))
-    check_history(histories, start, counts, "round {}")
+    check_history(histories, start, counts, select, "round {}")
     for i in np.flatnonzero(may_be_zero(histories)).tolist():
         stacked = (params if own else None, masks, keys)
         stacked = shared(stacked, spread) if spread else stacked
@@ -196,6 +201,7 @@ def _sweep(
     each: _Each,
     *,
     select: Selection,
+    regrow: bool,
     chunk: int,
     spread: Spread | None,
     registered: int,
@@ -213,6 +219,7 @@ def _sweep(
                 batch=common.batch,
                 key=own.keys,
                 select=select,
+                regrow=regrow,
             )
 
         return in_chunks(jax.vmap(one), each, chunk)
@@ -220,7 +227,9 @@ def _sweep(
     return (prune_all if spread is None else on_devices(prune_all, spread))(common, each)
 
 
-_compiled = jax.jit(_sweep, static_argnames=("score_fn", "select", "chunk", "spread", "registered"))
+_compiled = jax.jit(
+    _sweep, static_argnames=("score_fn", "select", "regrow", "chunk", "spread", "registered")
+)
 
 
 def _member_shapes(params: Params, params_axis: int, members: int) -> Params:
