@@ -6,7 +6,14 @@ from functools import partial
 import numpy as np
 
 from benchmarks.harness.table import Part, Reach, at_least
-from benchmarks.measurements import data_scores, peak_memory, rounds, selection, sweeps
+from benchmarks.measurements import (
+    data_scores,
+    peak_memory,
+    rounds,
+    selection,
+    sparse_training,
+    sweeps,
+)
 from benchmarks.measurements.agreement import data_score_agrees, synflow_agrees
 from benchmarks.measurements.compaction import against_masked
 from benchmarks.measurements.data_scores import GRASP, SNIP
@@ -91,6 +98,16 @@ FULL: Mapping[str, tuple[Part, ...]] = {
         partial(against_bare_optimizer, network=RESNET20, batch=128, steps=3, reach=STEP),
         partial(against_bare_optimizer, network=VGG16_CIFAR10, batch=128, steps=3, reach=STEP),
     ),
+    "changing": tuple(
+        partial(
+            sparse_training.against_bare_optimizer,
+            network=network,
+            batch=128,
+            steps=steps,
+            reach=Reach(1.03),
+        )
+        for network, steps in ((RESNET20, 3), (VGG16_CIFAR10, 1))
+    ),
 }
 """Everything."""
 
@@ -115,5 +132,8 @@ QUICK: Mapping[str, tuple[Part, ...]] = {
         partial(against_masked, network=SMALL, compressions=(10,), batch=20, steps=2, rounds=3),
     ),
     "training": (partial(against_bare_optimizer, network=SMALL, batch=20, steps=2),),
+    "changing": (
+        partial(sparse_training.against_bare_optimizer, network=SMALL, batch=20, steps=2),
+    ),
 }
 """The same on small networks, to see that everything works; the times say little."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from benchmarks.harness.table import Part, Reach
+from benchmarks.measurements import sparse_training
 from benchmarks.measurements.compaction import against_masked
 from benchmarks.measurements.rounds import Pruning, alone
 from benchmarks.measurements.selection import against_partition
@@ -26,6 +27,16 @@ FULL: Mapping[str, tuple[Part, ...]] = {
         for network in (RESNET20, VGG16_CIFAR10)
         for scan in (False, True)
     ),
+    "changing": tuple(
+        partial(
+            sparse_training.against_bare_optimizer,
+            network=network,
+            batch=128,
+            steps=20,
+            reach=Reach(1.03),
+        )
+        for network in (RESNET20, VGG16_CIFAR10)
+    ),
 }
 """Everything."""
 
@@ -36,5 +47,6 @@ QUICK: Mapping[str, tuple[Part, ...]] = {
         partial(against_masked, network=SMALL, compressions=(10,), batch=2, steps=2, rounds=3),
     ),
     "training": (partial(against_bare_optimizer, network=SMALL, batch=2, steps=2, scan=True),),
+    "changing": (partial(sparse_training.against_bare_optimizer, network=SMALL, batch=2, steps=2),),
 }
 """The same on a small network."""

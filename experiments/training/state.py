@@ -19,6 +19,14 @@ class Network(NamedTuple):
     state: Any
 
 
+LossAndMore = Callable[[Any], tuple[jax.Array, Any]]
+
+
+def as_it_is(loss_fn: LossAndMore) -> LossAndMore:
+    """The function itself."""
+    return loss_fn
+
+
 class Setup(NamedTuple):
     """What doesn't change in training: static under ``jit``. Make it once, or all compiles again.
 
@@ -30,6 +38,10 @@ class Setup(NamedTuple):
         batch_size: examples in a step.
         compute_dtype: what params and inputs are cast to for the network's computations; None
             leaves them. Params, optimizer state, logits and loss keep their type.
+        changing: ``optimizer`` within one whose mask changes, such as ``sf.rewire``; None keeps the
+            mask that a training starts with.
+        around: ``loss_fn`` to the function that is differentiated in its place, both ``params`` to
+            the loss and something else.
         placement: on which devices, None for one; the state must then come from
             `experiments.training.placement.place_state`, and examples from ``replicate``.
     """
@@ -41,6 +53,12 @@ class Setup(NamedTuple):
     batch_size: int
     compute_dtype: Any = None
     placement: Placement | None = None
+    changing: optax.GradientTransformation | None = None
+    around: Callable[[LossAndMore], LossAndMore] = as_it_is
+
+    def sparse_optimizer(self, mask: Any) -> optax.GradientTransformation:
+        """The optimizer, which keeps pruned weights at 0."""
+        return self.changing or sf.keep_params_sparse(self.optimizer, mask)
 
 
 class TrainState(NamedTuple):
@@ -49,7 +67,8 @@ class TrainState(NamedTuple):
     Attributes:
         params: the network's params, 0 where pruned.
         model_state: its other state.
-        optimizer_state: that of `synflow_jax.keep_params_sparse`, which holds the mask.
+        optimizer_state: that of `synflow_jax.keep_params_sparse` or of what changes masks; it holds
+            the mask.
         epoch: epochs done, int32.
         key: the random key of the run; every epoch folds its number into it.
     """
@@ -87,6 +106,8 @@ def init_state(setup: Setup, network: Network, mask: Any, key: jax.Array) -> Tra
     for all as None in ``in_axes``); `train_epoch` and `evaluate` then take ``many=True``.
     """
     params = sf.apply_mask(mask, network.params)
-    optimizer_state = sf.keep_params_sparse(setup.optimizer, mask).init(params)
+    # Masks that change are all alike to an optimizer that was made for one of them.
+    optimizer_state: Any = setup.sparse_optimizer(mask).init(params)
+    optimizer_state = optimizer_state._replace(mask=mask)
     state = TrainState(params, network.state, optimizer_state, jnp.zeros((), jnp.int32), key)
     return jax.tree.map(jnp.copy, state)

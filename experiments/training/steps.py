@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-import synflow_jax as sf
 from experiments.training.evaluation import cast, example_metrics
 from experiments.training.placement import divide, gather, keep_placed
 from experiments.training.state import Metrics, Network, Setup, TrainState, init_state
@@ -70,7 +69,7 @@ def train_step(
     setup: Setup, state: TrainState, inputs: jax.Array, labels: jax.Array
 ) -> tuple[TrainState, Metrics]:
     """One step on one batch, with the pruned weights kept at 0."""
-    optimizer = sf.keep_params_sparse(setup.optimizer, state.optimizer_state.mask)
+    optimizer = setup.sparse_optimizer(state.optimizer_state.mask)
     return optimizer_step(setup, optimizer, state, inputs, labels)
 
 
@@ -88,7 +87,8 @@ def optimizer_step(
         metrics = jax.tree.map(jnp.mean, example_metrics(logits, labels))
         return metrics.loss, (model_state, metrics)
 
-    gradient, (model_state, metrics) = jax.grad(loss_fn, has_aux=True)(state.params)
+    gradient_fn = jax.grad(setup.around(loss_fn), has_aux=True)
+    gradient, (model_state, metrics) = gradient_fn(state.params)
     updates, optimizer_state = optimizer.update(gradient, state.optimizer_state, state.params)
     params = optax.apply_updates(state.params, updates)
     state = TrainState(params, model_state, optimizer_state, state.epoch, state.key)

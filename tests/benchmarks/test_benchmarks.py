@@ -134,6 +134,8 @@ def test_cases_of_a_gpu_run_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> 
         ("compact", "times as fast"),
         ("compact", "s"),
         ("training", "over the bare step"),
+        ("changing", "over the bare step"),
+        ("changing", "over the bare step"),
     ]
     assert 0 < rows[1].figures[rows[1].result].highest < 1
 
