@@ -54,6 +54,7 @@ from synflow_jax.scores import grasp as grasp
 from synflow_jax.scores import lamp as lamp
 from synflow_jax.scores import magnitude as magnitude
 from synflow_jax.scores import ntk_sap as ntk_sap
+from synflow_jax.scores import path_exclusion as path_exclusion
 from synflow_jax.scores import prospr as prospr
 from synflow_jax.scores import random as random
 from synflow_jax.scores import saliency as saliency

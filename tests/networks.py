@@ -50,6 +50,7 @@ def all_score_fns(apply_fn: Any = dense_apply, inputs: Any = None) -> dict[str, 
         "lamp": sf.lamp(),
         "fisher": sf.fisher(loss_fn),
         "prospr": sf.prospr(of_one, 0.1, 7),  # of a batch of 8, an example a step
+        "path_exclusion": sf.path_exclusion(apply_fn),
         "ntk_sap": sf.ntk_sap(apply_fn, inputs, repeats=2),
         "snip": sf.snip(sf.cross_entropy(apply_fn)),
         "grasp": sf.grasp(sf.cross_entropy(apply_fn, temperature=200.0)),

@@ -16,6 +16,8 @@ network, equation by equation:
   and `joins`; scans in `loops`); a step of an activation does nothing (`activations`).
 - on inputs that repeat, such as ones, equal slices are held and computed once (`repeats`,
   `windows`, `convolution`).
+- where activation patterns matter, ReLUs let the flow through where they are open in the real
+  network on real inputs (`patterns`).
 - where only it counts whether a path leads somewhere, all values are 0 or 1 (`paths`).
 
 What a linear network can't have is refused with its line in the user's source (`equations`).
@@ -25,12 +27,14 @@ returns: `Site`, `Scaled`, `Coefficient`.
 """
 
 from synflow_jax.homogeneous.activations import register_activation as register_activation
+from synflow_jax.homogeneous.equations import Mode as Mode
 from synflow_jax.homogeneous.equations import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.homogeneous.equations import Site as Site
 from synflow_jax.homogeneous.interpreter import linear_outputs as linear_outputs
 from synflow_jax.homogeneous.registered import registrations as registrations
 from synflow_jax.homogeneous.rules import register as register
 from synflow_jax.homogeneous.scaled import Scaled as Scaled
+from synflow_jax.homogeneous.scaled import normalized as normalized
 from synflow_jax.homogeneous.scaled import sum_of_all as sum_of_all
 from synflow_jax.homogeneous.values import Coefficient as Coefficient
 from synflow_jax.homogeneous.values import widened as widened

@@ -9,6 +9,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from synflow_jax.checks import source_line
+from synflow_jax.homogeneous.patterns import Patterns
 from synflow_jax.homogeneous.signs import Sign, result_sign
 from synflow_jax.homogeneous.values import Coefficient, is_narrow, widened
 
@@ -19,20 +20,37 @@ class NonHomogeneousError(ValueError):
     __module__ = "synflow_jax"  # where users find it
 
 
+class Mode(NamedTuple):
+    """Which linear network it is.
+
+    Attributes:
+        biases: whether what is added to the flow takes part, a bool.
+        paths: whether the network is that of 0 and 1, a bool.
+        patterns: where ReLUs let the flow through; None if they are the identity.
+    """
+
+    biases: bool
+    paths: bool = False
+    patterns: Patterns | None = None
+
+
 class Site(NamedTuple):
     """Where a rule is applied.
 
     Attributes:
         equation: the operation, with its ``params`` and its line in the user's source.
-        biases: whether what is added to the flow takes part, a bool.
+        mode: which linear network it is.
         outer: the site of the call whose function the equation is in; None at the top.
-        paths: whether the network is that of 0 and 1, a bool.
     """
 
     equation: JaxprEqn
-    biases: bool
+    mode: Mode
     outer: "Site | None"
-    paths: bool = False
+
+    @property
+    def biases(self) -> bool:
+        """Whether what is added to the flow takes part."""
+        return self.mode.biases
 
     def bind(self, *args: Any) -> Any:
         """What the operation itself returns, given arrays."""

@@ -11,10 +11,11 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 from synflow_jax.homogeneous.activations import activated, in_activation
-from synflow_jax.homogeneous.equations import NonHomogeneousError, Site, constant
+from synflow_jax.homogeneous.equations import Mode, NonHomogeneousError, Site, constant
 from synflow_jax.homogeneous.loops import scanned
 from synflow_jax.homogeneous.operands import all_unfolded
 from synflow_jax.homogeneous.paths import adding_up, as_flags, flags_of
+from synflow_jax.homogeneous.patterns import Patterns, relu_patterns
 from synflow_jax.homogeneous.repeats import held_once
 from synflow_jax.homogeneous.rules import RULES
 from synflow_jax.homogeneous.scaled import Scaled, scaled, unfolded
@@ -28,6 +29,7 @@ def linear_outputs(
     *,
     biases: bool,
     paths: bool = False,
+    real: tuple[Any, Any] | None = None,
 ) -> list[Scaled]:
     """The outputs of the linear network of ``fn(params, inputs)``.
 
@@ -37,6 +39,8 @@ def linear_outputs(
         inputs: nonnegative arrays.
         biases: whether what is added to the flow takes part; in absolute value.
         paths: whether all values, and all gradients on their way back, become 0 or 1.
+        real: other params and inputs; ReLUs let through what they let through of these. If None,
+            all of it.
 
     Returns:
         The leaves of the outputs, each a mantissa and an exponent.
@@ -47,7 +51,16 @@ def linear_outputs(
     closed = jax.make_jaxpr(fn)(params, inputs)
     values: list[Value] = [param(leaf) for leaf in jax.tree.leaves(params)]
     values += [_input(leaf) for leaf in jax.tree.leaves(inputs)]
-    results = _interpret(closed, values, None, biases, paths)
+    patterns = None
+    if real is not None:
+        leaves = [jax.tree.leaves(tree) for tree in real]
+        patterns = relu_patterns(closed, leaves[0], leaves[1], _called_once)
+        if not patterns:
+            raise NonHomogeneousError(
+                "the network has no ReLU, whose activation pattern this score is made of; take "
+                "sf.synflow(apply_fn, inputs, power=2)"
+            )
+    results = _interpret(closed, values, Mode(biases, paths, patterns), None)
     flows = [result for result in results if isinstance(result, Scaled)]
     if len(flows) < len(results):
         raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
@@ -62,7 +75,7 @@ def _input(leaf: Any) -> Scaled:
 
 
 def _interpret(
-    closed: ClosedJaxpr, values: Sequence[Value], outer: Site | None, biases: bool, paths: bool
+    closed: ClosedJaxpr, values: Sequence[Value], mode: Mode, outer: Site | None
 ) -> list[Value]:
     """The results in the linear network of a jaxpr, which ``outer`` calls."""
     jaxpr = closed.jaxpr
@@ -76,7 +89,7 @@ def _interpret(
 
     for equation in jaxpr.eqns:
         operands = [read(atom) for atom in equation.invars]
-        results = _step(Site(equation, biases, outer, paths), operands)
+        results = _step(Site(equation, mode, outer), operands)
         environment.update(zip(equation.outvars, results, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
@@ -84,9 +97,12 @@ def _interpret(
 def _step(site: Site, operands: list[Value]) -> list[Value]:
     equation = site.equation
     flows = {id(value): value for value in operands if isinstance(value, Scaled)}
-    if flows and in_activation(site):
-        return activated(site, *flows.values())
     name = equation.primitive.name
+    patterns = site.mode.patterns
+    if flows and (in_activation(site) or (patterns is not None and name == "max")):
+        if patterns is None:
+            return activated(site, *flows.values())
+        return _let_through(site, patterns, operands)
     if name in RULES and flows:
         return _ruled(site, operands)
     if inner := _inner_jaxpr(equation):
@@ -100,12 +116,24 @@ def _step(site: Site, operands: list[Value]) -> list[Value]:
 
 def _ruled(site: Site, operands: list[Value]) -> list[Value]:
     """The results by the operation's rule."""
-    if site.paths:
+    if site.mode.paths:
         site, operands = adding_up(site, operands), as_flags(site, operands)
     primitive = site.equation.primitive
     results = RULES[primitive.name](site, *operands)
     results = results if primitive.multiple_results else [results]
-    return [flags_of(site, result) for result in results] if site.paths else results
+    return [flags_of(site, result) for result in results] if site.mode.paths else results
+
+
+def _let_through(site: Site, patterns: Patterns, operands: list[Value]) -> list[Value]:
+    """The flow where the ReLU is open on the real inputs."""
+    if inner := _inner_jaxpr(site.equation):
+        return _call(site, inner, operands)
+    found = patterns.get(id(site.equation))
+    flows = [operand for operand in operands if isinstance(operand, Scaled)]
+    if not found or len(flows) != 1:
+        raise site.refuse("of activations the patterns of ReLUs outside of loops are known alone")
+    flow = unfolded(flows[0])
+    return [replace(flow, mantissa=jnp.where(found.popleft(), flow.mantissa, 0))]
 
 
 def _is_known(value: Value) -> bool:
@@ -120,6 +148,11 @@ def _inner_jaxpr(equation: JaxprEqn) -> ClosedJaxpr | None:
     return ClosedJaxpr(inner, ()) if isinstance(inner, Jaxpr) else inner
 
 
+def _called_once(equation: JaxprEqn) -> ClosedJaxpr | None:
+    """The jaxpr of an equation that calls a function and doesn't loop."""
+    return None if equation.primitive.name == "scan" else _inner_jaxpr(equation)
+
+
 _CALLS = frozenset(
     "checkpoint closed_call core_call custom_jvp_call custom_vjp_call jit pjit remat2 scan".split()
 )
@@ -131,14 +164,14 @@ def _branch(site: Site, index: Value, *operands: Value) -> list[Value]:
     if not isinstance(index, Coefficient) or index.known is None:
         raise site.refuse("it chooses a branch by a value that isn't known when tracing")
     taken = int(np.clip(int(index.known()), 0, len(branches) - 1))
-    return _interpret(branches[taken], operands, site, site.biases, site.paths)
+    return _interpret(branches[taken], operands, site.mode, site)
 
 
 def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
     params = site.equation.params
 
     def interpret(*values: Value) -> list[Value]:
-        return _interpret(inner, values, site, site.biases, site.paths)
+        return _interpret(inner, values, site.mode, site)
 
     match site.equation.primitive.name:
         case "scan":

@@ -5,6 +5,7 @@ from synflow_jax.scores.grasp import grasp as grasp
 from synflow_jax.scores.lamp import lamp as lamp
 from synflow_jax.scores.magnitude import magnitude as magnitude
 from synflow_jax.scores.ntk_sap import ntk_sap as ntk_sap
+from synflow_jax.scores.path_exclusion import path_exclusion as path_exclusion
 from synflow_jax.scores.prospr import prospr as prospr
 from synflow_jax.scores.random import random as random
 from synflow_jax.scores.saliency import saliency as saliency

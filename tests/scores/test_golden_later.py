@@ -33,12 +33,13 @@ def made(method: str, golden: Golden) -> tuple[ScoreFn, Any]:
     return {
         "synflow_squared": lambda: (sf.synflow(apply_fn, golden.ones, power=2, **float64), None),
         "lamp": lambda: (sf.lamp(), None),
+        "px": lambda: (sf.path_exclusion(apply_fn), golden.batch),
         "prospr": lambda: (sf.prospr(sf.cross_entropy(apply_fn), 0.1, 3), batches(golden)),
     }[method]()
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("method", ["synflow_squared", "lamp", "prospr"])
+@pytest.mark.parametrize("method", ["synflow_squared", "lamp", "prospr", "px"])
 def test_scores(network: str, method: str) -> None:
     golden, arrays = later(network)
     score_fn, batch = made(method, golden)
@@ -49,6 +50,8 @@ def test_scores(network: str, method: str) -> None:
         squares = jax.tree.map(jnp.square, golden.params)
         found = sf.flow(golden.apply_fn, squares, golden.ones)
         scale = float(found.mantissa)
+    if method == "px":  # divided by the sum there, which is that of every layer
+        scale = float(scores[next(iter(arrays)).split("/")[-1]].sum())
     names = [name for name in golden.params if f"scores/{method}/{name}" in arrays]
     assert len(names) >= 3
     for name in names:

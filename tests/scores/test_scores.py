@@ -252,7 +252,75 @@ def test_ntk_sap_takes_an_initialization() -> None:
     assert not np.allclose(jax.tree.leaves(first)[0], jax.tree.leaves(second)[0])
 
 
+def test_path_exclusion_is_conserved() -> None:
+    with jax.enable_x64(True):
+        params = dense_params(dtype=jnp.float64)
+        mask, _ = sf.prune(sf.magnitude(), params, 2.0, rounds=1)
+        scores = jax.jit(all_score_fns()["path_exclusion"])(
+            params, mask, dense_batch(jnp.float64), None
+        )
+        sums = layer_sums(scores)
+        np.testing.assert_allclose(sums, sums[0], rtol=1e-12)
+        for incoming, outgoing in unit_sums(scores):
+            np.testing.assert_allclose(incoming, outgoing, rtol=1e-12)
+
+
+def pooled(params: Any, x: jax.Array) -> jax.Array:
+    """Residual blocks under a checkpoint and a function used twice."""
+
+    @jax.jit
+    def block(kernel: jax.Array, x: jax.Array) -> jax.Array:
+        return x + jnp.maximum(x @ kernel, 0.0)
+
+    x = jax.checkpoint(block)(params["a"], x)
+    return block(params["b"], jax.nn.relu(x)) @ params["c"]
+
+
+def test_path_exclusion_by_numpy_through_residual_blocks() -> None:
+    rng = np.random.default_rng(0)
+    numbers = {name: rng.normal(size=(4, 3 if name == "c" else 4)) for name in "abc"}
+    x = rng.normal(size=(5, 4))
+    h1 = x @ numbers["a"]
+    s1 = x + np.maximum(h1, 0)
+    h2 = np.maximum(s1, 0) @ numbers["b"]
+    ones, squares = np.ones((4, 4)), {name: own**2 for name, own in numbers.items()}
+    z = x**2
+    z = (z + (z @ ones) * (h1 > 0)) * (s1 > 0)
+    z1 = (z + (z @ ones) * (h2 > 0)) @ np.ones((4, 3))
+    first = np.ones((1, 4))
+    second = first @ (np.eye(4) + squares["a"])
+    third = second @ (np.eye(4) + squares["b"])
+    back = squares["c"] @ z1.sum(0)
+    expected = {
+        "c": squares["c"] * third.T * z1.sum(0),
+        "b": squares["b"] * second.T * back,
+        "a": squares["a"] * first.T * ((np.eye(4) + squares["b"]) @ back),
+    }
+    with jax.enable_x64(True):
+        params = jax.tree.map(jnp.asarray, numbers)
+        scores = sf.path_exclusion(pooled)(params, sf.full_mask(params), jnp.asarray(x), None)
+    ratio = float(scores["c"][0, 0]) / expected["c"][0, 0]
+    for name, own in expected.items():
+        np.testing.assert_allclose(np.asarray(scores[name]), ratio * own, rtol=1e-10)
+
+
 BAD_CALLS = {
+    "path_exclusion without ReLU": (
+        lambda: sf.path_exclusion(lambda p, x: x @ p[0])(
+            [jnp.ones((2, 2))], [jnp.array(True)], jnp.ones((3, 2)), None
+        ),
+        "the network has no ReLU",
+    ),
+    "path_exclusion of other activations": (
+        lambda: sf.path_exclusion(lambda p, x: jax.nn.gelu(jax.nn.relu(x @ p[0])))(
+            [jnp.ones((2, 2))], [jnp.array(True)], jnp.ones((3, 2)), None
+        ),
+        "the patterns of ReLUs outside of loops are known alone",
+    ),
+    "path_exclusion batch": (
+        lambda: sf.path_exclusion(dense_apply)(*DENSE, None, None),
+        "path_exclusion scores need data",
+    ),
     "prospr rate": (lambda: sf.prospr(loss, 0.0, 1), "learning_rate must be positive"),
     "prospr steps": (lambda: sf.prospr(loss, 0.1, 0), "steps must be >= 1"),
     "prospr axis": (
