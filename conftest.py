@@ -38,7 +38,7 @@ LONGEST_FIRST = (
     "test_golden_resnet20 test_benchmarks test_sweep_mesh test_rounds test_depth test_selection "
     "test_faults test_golden test_sizes test_mesh_training test_training_runs test_fuzz "
     "test_figures test_scores test_training test_repeats test_flax_networks test_singleshot "
-    "test_prune test_range test_sweep test_data_stream README"
+    "test_prune test_range test_sweep test_data_stream README from-jaxpruner"
 ).split()
 
 

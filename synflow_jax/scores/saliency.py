@@ -14,7 +14,7 @@ def saliency() -> GradientScores:
     """Score ``|w * g|`` of each weight w and its gradient g.
 
     To first order it's how much the loss changes if the weight is removed (Molchanov et al. 2017,
-    arXiv:1611.06440, equation 6, for weights). `prune_gradually` passes the gradients that its
+    arXiv:1611.06440, there of activations). `prune_gradually` passes the gradients that its
     ``update`` is given. `snip` is the same from a loss and a batch.
 
     Returns:
