@@ -1,13 +1,10 @@
 """Every method, compression and seed: pruned, trained and tested."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import jax
 
 import synflow_jax as sf
 from experiments.data import load
@@ -27,15 +24,13 @@ from experiments.singleshot.options import (
 from experiments.singleshot.rows import CompactRow, compact_row
 from experiments.training import (
     Member,
-    Network,
     Task,
-    accuracy,
     compacted,
     load_task,
     make_member,
     make_task,
     pruned_masks,
-    train_network,
+    tested,
 )
 
 
@@ -159,19 +154,3 @@ def train(
     ended = time.perf_counter()
     left = sf.layer_table(mask, network.params).size
     return Outcome(loss, found, left, begun - started, ended - begun)
-
-
-def tested(
-    task: Task, network: Network, mask: Any, key: jax.Array, place: Path | None
-) -> tuple[float, float]:
-    """The last epoch's loss and the test accuracy.
-
-    A training in a ``place`` has checkpoints there until it's done: one that was killed goes on
-    from its last epoch.
-    """
-    if place is None:
-        state, loss, _ = train_network(task, network, mask, key, one_call=True)
-        return loss, accuracy(task, state, batch_size=task.data.test.size)
-    _, loss, epochs = train_network(task, network, mask, key, folder=place)
-    shutil.rmtree(place)
-    return loss, epochs[-1].test_top1

@@ -1,5 +1,6 @@
 """The one way to train a pruned network; what differs between studies are its arguments."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,3 +91,19 @@ def train_state(
 def accuracy(task: Task, state: TrainState, *, batch_size: int = 256) -> float:
     """Fraction of the test images classified right, by batches."""
     return float(evaluate(task.setup, state, task.data.test, batch_size=batch_size).top1)
+
+
+def tested(
+    task: Task, network: Network, mask: Any, key: jax.Array, place: Path | None
+) -> tuple[float, float]:
+    """The last epoch's loss and the test accuracy.
+
+    A training in a ``place`` has checkpoints there until it's done: one that was killed goes on
+    from its last epoch. Without one, all epochs are one call.
+    """
+    if place is None:
+        state, loss, _ = train_network(task, network, mask, key, one_call=True)
+        return loss, accuracy(task, state, batch_size=task.data.test.size)
+    _, loss, epochs = train_network(task, network, mask, key, folder=place)
+    shutil.rmtree(place)
+    return loss, epochs[-1].test_top1

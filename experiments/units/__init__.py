@@ -1,0 +1,1 @@
+"""Accuracy against multiplications: units pruned on purpose, and what pruned weights leave."""
