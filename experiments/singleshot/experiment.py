@@ -27,10 +27,10 @@ from experiments.training import (
     Task,
     compacted,
     load_task,
+    loss_and_accuracy,
     make_member,
     make_task,
     pruned_masks,
-    tested,
 )
 
 
@@ -150,7 +150,7 @@ def train(
         task, network, mask = compacted(task, network, mask)
     begun = time.perf_counter()
     place = None if is_small(options) else folder / "trainings" / name
-    loss, found = tested(task, network, mask, member.training_key, place)
+    loss, found = loss_and_accuracy(task, network, mask, member.training_key, place)
     ended = time.perf_counter()
     left = sf.layer_table(mask, network.params).size
     return Outcome(loss, found, left, begun - started, ended - begun)

@@ -40,6 +40,6 @@ from experiments.training.task import load_task as load_task
 from experiments.training.task import make_task as make_task
 from experiments.training.train import Trained as Trained
 from experiments.training.train import accuracy as accuracy
-from experiments.training.train import tested as tested
+from experiments.training.train import loss_and_accuracy as loss_and_accuracy
 from experiments.training.train import train_network as train_network
 from experiments.training.train import train_state as train_state
