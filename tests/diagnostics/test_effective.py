@@ -250,6 +250,9 @@ def test_refused() -> None:
     for by in ("flow", "topology"):
         with pytest.raises(ValueError, match=r"apply_fn\(params, \.\.\.\) failed"):
             sf.effective(apply_fn, params, mask, jnp.ones((1, 4)), by=by)
+    looped = lambda p, x: lax.while_loop(lambda y: y.sum() < 9, lambda y: y + 1, x @ p["w"])  # noqa: E731
+    with pytest.raises(ValueError, match=r"apply_fn\(params, \.\.\.\) failed.*while_loop"):
+        sf.effective(looped, params, mask, x, by="topology")
     with pytest.raises(ValueError, match="mask has no leaf 'w'"):
         sf.effective(apply_fn, params, {}, x)
     with pytest.raises(TypeError, match="apply_fn must be a function"):
