@@ -37,9 +37,10 @@ least leaves less than a third of the range. On several devices only counts are 
 The parts: `ordered_bits`; `two_words`, counts beyond int32; `counting`, a pass; `search`, bounds
 and pivots; `lanes`, the last few numbers; `kth`, the whole search; `ties`, the first of equal
 numbers; `joining`, of small arrays; `reductions`; `top_k`, what is public; `groups`, what is ranked
-together; `densities`, layers that keep different parts by their shapes; `weighted`, scores that
-weigh something, for `blocks`; `n_m`. Nothing outside of the
-package imports more than what is named below.
+together; `budgets`, whole numbers of weights for layers that keep different parts, by their shapes
+(`densities`, `igq`) or where they stand (`by_depth`, `ordered`); `weighted`, scores that weigh
+something, for `blocks`; `n_m`. Nothing outside of the package imports more than what is named
+below.
 
 Sources: dividing numbers by their bits, from the highest on, is radix exchange (Knuth, The Art of
 Computer Programming, volume 3, section 5.2.2), of which a search follows one part only. Pivots near
@@ -49,11 +50,16 @@ radix search with one by buckets: evenly spread pivots, between two of which the
 """
 
 from synflow_jax.selection.blocks import block_top_k as block_top_k
+from synflow_jax.selection.by_depth import smart_ratio as smart_ratio
+from synflow_jax.selection.by_depth import uniform_plus as uniform_plus
+from synflow_jax.selection.densities import erdos_renyi as erdos_renyi
 from synflow_jax.selection.densities import erdos_renyi_kernel as erdos_renyi_kernel
 from synflow_jax.selection.groups import global_top_k as global_top_k
 from synflow_jax.selection.groups import kept_counts as kept_counts
 from synflow_jax.selection.groups import local_top_k as local_top_k
+from synflow_jax.selection.igq import igq as igq
 from synflow_jax.selection.n_m import n_m_top_k as n_m_top_k
+from synflow_jax.selection.ordered import in_order as in_order
 from synflow_jax.selection.reductions import count as count
 from synflow_jax.selection.reductions import largest as largest
 from synflow_jax.selection.top_k import kth_highest as kth_highest
