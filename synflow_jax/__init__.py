@@ -49,8 +49,10 @@ from synflow_jax.schedules import cubic as cubic
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
 from synflow_jax.scores import Flow as Flow
+from synflow_jax.scores import edge_popup as edge_popup
 from synflow_jax.scores import fisher as fisher
 from synflow_jax.scores import flow as flow
+from synflow_jax.scores import gem_miner as gem_miner
 from synflow_jax.scores import grasp as grasp
 from synflow_jax.scores import lamp as lamp
 from synflow_jax.scores import magnitude as magnitude

@@ -39,8 +39,8 @@ and pivots; `lanes`, the last few numbers; `kth`, the whole search; `ties`, the 
 numbers; `joining`, of small arrays; `reductions`; `top_k`, what is public; `groups`, what is ranked
 together; `budgets`, whole numbers of weights for layers that keep different parts, by their shapes
 (`densities`, `igq`) or where they stand (`by_depth`, `ordered`); `weighted`, scores that weigh
-something, for `blocks`; `n_m`. Nothing outside of the package imports more than what is named
-below.
+something, for `blocks`; `n_m`; `applied`, the counts of any selection. Nothing outside of the
+package imports more than what is named below.
 
 Sources: dividing numbers by their bits, from the highest on, is radix exchange (Knuth, The Art of
 Computer Programming, volume 3, section 5.2.2), of which a search follows one part only. Pivots near
@@ -49,6 +49,8 @@ the k-th by way of a sample are from Floyd and Rivest 1975, "Expected time bound
 radix search with one by buckets: evenly spread pivots, between two of which the next are spread.
 """
 
+from synflow_jax.selection.applied import counts_of as counts_of
+from synflow_jax.selection.applied import on_device as on_device
 from synflow_jax.selection.blocks import block_top_k as block_top_k
 from synflow_jax.selection.by_depth import smart_ratio as smart_ratio
 from synflow_jax.selection.by_depth import uniform_plus as uniform_plus
