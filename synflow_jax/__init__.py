@@ -106,6 +106,7 @@ from synflow_jax.units import UnitHistory as UnitHistory
 from synflow_jax.units import Units as Units
 from synflow_jax.units import prune_units as prune_units
 from synflow_jax.units import units as units
+from synflow_jax.walks import phew as phew
 
 if TYPE_CHECKING:
     from synflow_jax import models as models

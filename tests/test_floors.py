@@ -19,7 +19,7 @@ FLOORS = [
         "homogeneous",
         "wiring",
     },
-    {"scores", "masks", "losses", "diagnostics", "adapters", "models", "sparse_files"},
+    {"scores", "masks", "losses", "diagnostics", "adapters", "models", "sparse_files", "walks"},
     {"rounds", "compaction", "units", "sparse_training"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
