@@ -6,6 +6,7 @@ that the flow is of degree one in the weights of each layer: those of queries an
 gate, are scored by what they do there, and those before by what they carry.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +22,7 @@ from synflow_jax.homogeneous.kinds import Action, Decision, Kind, Reader
 from synflow_jax.homogeneous.loops import scanned
 from synflow_jax.homogeneous.operands import absolute, all_unfolded
 from synflow_jax.homogeneous.rules import RULES
-from synflow_jax.homogeneous.scaled import Scaled, normalized, scaled, unfolded
+from synflow_jax.homogeneous.scaled import Scaled, aligned, grown, normalized, scaled, unfolded
 from synflow_jax.homogeneous.signs import Sign
 from synflow_jax.homogeneous.values import Coefficient, Value, fixed, literal_of, param
 
@@ -92,7 +93,12 @@ def _run(
 ) -> list[Value]:
     """The outputs of steps."""
     reader.read(steps)
-    runner = _Runner(reader, mode, _carried(reader, outputs), values)
+    carried = _carried(reader, outputs)
+    for step in reader.order:
+        unsigned = reader.decisions[id(step)].action is Action.UNSIGNED
+        if unsigned and not carried.isdisjoint(step.results):
+            raise _site(step, mode).refuse("it subtracts a value that depends on the input")
+    runner = _Runner(reader, mode, carried, values)
     for step in reader.order:
         runner.do(step)
     return [runner.value(output) for output in outputs]
@@ -200,6 +206,9 @@ class _Runner:
         match decision.action:
             case Action.SAME:
                 return [flow for _ in step.results]  # type: ignore
+            case Action.UNSIGNED:
+                flows = [unfolded(each) for each in operands if isinstance(each, Scaled)]
+                return [_added(flows)]
             case Action.ONES:
                 aval = self.reader.program.avals[step.results[0]]
                 return [fixed(np.ones(aval.shape, aval.dtype))]
@@ -267,6 +276,13 @@ def _share(flow: Scaled, axes: tuple[int, ...]) -> Coefficient:
     total = lax.stop_gradient(jnp.sum(x, axes, keepdims=True))
     share = x / jnp.where(total > 0, total, 1)
     return Coefficient(share, trained=True, sign=Sign.NONNEGATIVE)
+
+
+def _added(flows: list[Scaled]) -> Scaled:
+    """The sum of flows of one shape."""
+    parts = aligned(*flows)
+    mantissa = functools.reduce(jnp.add, [part.mantissa for part in parts])
+    return grown(replace(parts[0], mantissa=mantissa), 1)
 
 
 def _met(site: Site, left: Scaled, right: Scaled) -> Scaled:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from synflow_jax import wiring
-from synflow_jax.homogeneous.activations import in_activation
+from synflow_jax.homogeneous.activations import in_activation, in_bounded
 from synflow_jax.homogeneous.equations import Site
 
 
@@ -50,6 +50,8 @@ class Action(Enum):
         ONES: a statistic, which is 1.
         BIND: the operation itself, on coefficients.
         MASK: the flow is 0 where large negative numbers stand or are added.
+        UNSIGNED: a negated flow is the flow, a difference of two a sum, as in a rotation of queries
+            and keys; nowhere else.
         SHARE: the flow divided by its sum.
         MEET: a product of two flows, that only weights are made of.
         WEIGH: a product of the flow and of weights or a gate.
@@ -62,6 +64,7 @@ class Action(Enum):
     ONES = auto()
     BIND = auto()
     MASK = auto()
+    UNSIGNED = auto()
     SHARE = auto()
     MEET = auto()
     WEIGH = auto()
@@ -74,17 +77,20 @@ class Info(NamedTuple):
     Attributes:
         kind: what it is.
         origin: the value that it's a mean, a maximum or a sum of; itself if it's none.
-        activated: whether it's a flow that went through an activation since its last kernel.
+        gate: of a flow that went through an activation since its last kernel 1, through one
+            between 0 and 1, such as a sigmoid, 2; else 0.
         logits: whether it's a product of two flows, of which weights may be made and no more.
         trained: whether it depends on the params.
+        squared: whether it's a function of the params that is made of squares.
         axes: of a total, those that were summed over, counted from the last.
     """
 
     kind: Kind
     origin: int
-    activated: bool = False
+    gate: int = 0
     logits: bool = False
     trained: bool = False
+    squared: bool = False
     axes: tuple[int, ...] = ()
 
 
@@ -153,7 +159,7 @@ class Reader:
     def source(self, value: int) -> int:
         """What an activation was made of; else the value whose numbers it holds."""
         info = self.infos[value]
-        return info.origin if info.activated else self.canonical(value)
+        return info.origin if info.gate else self.canonical(value)
 
     def kind(self, value: int) -> Kind:
         """What a value is."""
@@ -164,8 +170,7 @@ class Reader:
         for step in steps:
             given = [self.infos[value] for value in step.operands]
             if all(info.kind is Kind.FIXED for info in given):
-                trained = any(info.trained for info in given)
-                self.put(step, Decision(Action.BIND), Info(Kind.FIXED, -1, trained=trained))
+                self.put(step, *self.of_params(step, given))
             elif step.name != "scan" and step.body and not self.is_activation(step):
                 self.read(step.body)
             else:
@@ -176,7 +181,9 @@ class Reader:
         flows = [value for value in step.operands if self.kind(value) not in _WEIGHTLESS]
         if any(self.kind(value) is not Kind.FLOW for value in flows):
             return False
-        return len({self.source(v) for v in flows}) == 1 and in_activation(self.site_of(step))
+        site = self.site_of(step)
+        known = in_activation(site) or in_bounded(site)
+        return len({self.source(v) for v in flows}) == 1 and known
 
     def put(self, step: wiring.Step, decision: Decision, info: Info) -> None:
         """Takes note of a decision and of the results."""
@@ -214,6 +221,28 @@ class Reader:
             "what it does to attention, normalization or a gate isn't known"
         )
 
+    def of_params(self, step: wiring.Step, given: list[Info]) -> tuple[Decision, Info]:
+        """A step on what doesn't depend on the inputs; a standardized kernel is the kernel."""
+        trained = any(info.trained for info in given)
+        own = Info(Kind.FIXED, -1, trained=trained)
+        if not trained:
+            return Decision(Action.BIND), own
+        names = [self.canonical(value) for value in step.operands]
+        if step.name == "sub" and given[1].trained and given[1].origin == names[0]:
+            return Decision(Action.SAME, 0), own
+        if step.name == "reduce_sum":
+            return Decision(Action.BIND), own._replace(origin=names[0], squared=given[0].squared)
+        squared = any(info.squared for info in given) or _is_square(step, self.program)
+        squared = squared or (step.name == "mul" and names[0] == names[1])
+        if squared and step.name in ("rsqrt", "sqrt"):
+            return Decision(Action.ONES), Info(Kind.FIXED, -1)
+        passed = step.name in MOVES or step.name in ("div", "mul")
+        reduced = next(
+            (i.origin for v, i in zip(step.operands, given, strict=True) if i.origin != v), -1
+        )
+        origin = reduced if passed and reduced not in step.operands else -1
+        return Decision(Action.BIND), own._replace(squared=squared, origin=origin)
+
     def of_ids(self, step: wiring.Step, given: list[Info]) -> tuple[Decision, Info]:
         """Integers choose rows of a table, or become its coefficients as ones among zeros."""
         starts = any(info.kind is Kind.FIXED and info.trained for info in given)
@@ -228,7 +257,10 @@ class Reader:
         flows = [i for i, info in enumerate(given) if info.kind is Kind.FLOW]
         if self.is_activation(step) or name == "logistic":
             source = self.source(step.operands[flow])
-            return Decision(Action.SAME, flow), own._replace(origin=source, activated=True)
+            gate = 2 if name == "logistic" or in_bounded(self.site_of(step)) else 1
+            return Decision(Action.SAME, flow), own._replace(origin=source, gate=gate)
+        if name == "neg":
+            return Decision(Action.UNSIGNED, flow), own._replace(origin=-1)
         if name == "tanh" and own.logits:
             return Decision(Action.SAME, flow), own._replace(origin=-1)
         if len(flows) > 1:
@@ -250,23 +282,25 @@ class Reader:
     def of_two_flows(self, step: wiring.Step, given: list[Info]) -> tuple[Decision, Info]:
         """A step on several parts of the flow."""
         both = all(info.kind is Kind.FLOW for info in given) and len(given) == 2
-        activated = any(info.activated for info in given)
-        joined = Info(Kind.FLOW, -1, activated, any(info.logits for info in given), trained=True)
+        gate = min(info.gate for info in given if info.kind is Kind.FLOW)
+        joined = Info(Kind.FLOW, -1, gate, any(info.logits for info in given), trained=True)
         if not both:
             return Decision(Action.RULE), joined
         left, right = given
         names = [self.canonical(value) for value in step.operands]
         match step.name:
-            case "sub" if right.origin == names[0] and not right.activated:
+            case "sub" if right.origin == names[0] and not right.gate:
                 return Decision(Action.SAME, 0), left._replace(origin=-1)
+            case "sub":
+                return Decision(Action.UNSIGNED), joined
             case "mul" if names[0] == names[1]:
                 return Decision(Action.NOTHING), Info(Kind.SQUARE, -1)
-            case "mul" if left.activated and left.origin == names[1]:
+            case "mul" if left.gate and left.origin == names[1]:
                 return Decision(Action.SAME, 1), left
-            case "mul" if right.activated and right.origin == names[0]:
+            case "mul" if right.gate and right.origin == names[0]:
                 return Decision(Action.SAME, 0), right
-            case "mul" if left.activated != right.activated:
-                flow = int(left.activated)
+            case "mul" if left.gate != right.gate:
+                flow = int(left.gate > right.gate)
                 return Decision(Action.WEIGH, flow, 1 - flow), Info(Kind.FLOW, -1, trained=True)
             case "dot_general":
                 return Decision(Action.MEET), Info(Kind.FLOW, -1, logits=True, trained=True)
