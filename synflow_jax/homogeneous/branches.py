@@ -59,19 +59,16 @@ def branching_outputs(
             floats.append(value)
         else:
             values[value] = fixed(leaf)
-    mode = Mode(biases)
+    mode = Mode(biases, branches=True)
     reader = _reader(program, mode)
     reader.note(given, Kind.FIXED, trained=True)
     reader.note(floats, Kind.FLOW)
     reader.note([value for value in rest if value not in floats], Kind.IDS)
     results = _run(reader, mode, program.steps, program.outputs, values)
-    for value, result in zip(program.outputs, results, strict=True):
-        if reader.kind(value) is not Kind.FLOW or not isinstance(result, Scaled):
-            raise NonHomogeneousError(
-                "an output isn't part of the flow: it doesn't depend on the inputs, or is a "
-                "softmax; leave it out"
-            )
-    return [unfolded(result) for result in results if isinstance(result, Scaled)]
+    flows = [unfolded(result) for result in results if isinstance(result, Scaled)]
+    if len(flows) < len(results):
+        raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
+    return flows
 
 
 def _reader(program: wiring.Program, mode: Mode) -> Reader:
@@ -93,15 +90,27 @@ def _run(
 ) -> list[Value]:
     """The outputs of steps."""
     reader.read(steps)
+    for output in outputs:
+        if reader.kind(output) not in (Kind.FLOW, Kind.FIXED, Kind.IDS):
+            made_by = reader.maker[output]
+            raise _site(made_by, mode).refuse("an output isn't part of the flow; leave it out")
     carried = _carried(reader, outputs)
     for step in reader.order:
-        unsigned = reader.decisions[id(step)].action is Action.UNSIGNED
-        if unsigned and not carried.isdisjoint(step.results):
-            raise _site(step, mode).refuse("it subtracts a value that depends on the input")
+        why = _ONLY_WEIGHS.get(reader.decisions[id(step)].action)
+        if why and not carried.isdisjoint(step.results):
+            raise _site(step, mode).refuse(why)
     runner = _Runner(reader, mode, carried, values)
     for step in reader.order:
         runner.do(step)
     return [runner.value(output) for output in outputs]
+
+
+# What may only be part of what weighs the flow.
+_ONLY_WEIGHS = {
+    Action.UNSIGNED: "it subtracts a value that depends on the input",
+    Action.MEET: "a product of two values that both depend on the input has degree 2, and no "
+    "softmax makes weights of it",
+}
 
 
 def _carried(reader: Reader, outputs: Sequence[int]) -> set[int]:
@@ -202,33 +211,39 @@ class _Runner:
     ) -> list[Value]:
         """What the linear network does at a step."""
         site = _site(step, self.mode)
-        flow = operands[decision.flow] if operands else None
+        given: Any = operands
+        flow: Any = operands[decision.flow] if operands else None
         match decision.action:
             case Action.SAME:
-                return [flow for _ in step.results]  # type: ignore
+                found = [flow] * len(step.results)
             case Action.UNSIGNED:
-                flows = [unfolded(each) for each in operands if isinstance(each, Scaled)]
-                return [_added(flows)]
+                found = [_added([unfolded(each) for each in given if isinstance(each, Scaled)])]
             case Action.ONES:
                 aval = self.reader.program.avals[step.results[0]]
-                return [fixed(np.ones(aval.shape, aval.dtype))]
+                found = [fixed(np.ones(aval.shape, aval.dtype))]
             case Action.BIND:
-                return [*constant(step.equation, operands)]  # type: ignore
+                found = [*constant(step.equation, given)]
             case Action.START:
-                (rows,) = constant(step.equation, operands)  # type: ignore
-                return [scaled(jnp.asarray(absolute(site, rows)))]
+                (rows,) = constant(step.equation, given)
+                found = [scaled(jnp.asarray(absolute(site, rows)))]
             case Action.MASK:
-                return [_shown(site, decision.flow, operands)]  # type: ignore
+                found = [_shown(site, decision.flow, given)]
             case Action.SHARE:
-                return [_share(flow, self.reader.infos[step.operands[1]].axes)]  # type: ignore
+                found = [_share(flow, self.reader.infos[step.operands[1]].axes)]
             case Action.MEET:
-                return [_met(site, *operands)]  # type: ignore
+                found = [_met(site, *given)]
             case Action.WEIGH:
                 assert decision.weight is not None
-                weight = self.held(step.operands[decision.weight], False)
-                operands[decision.weight] = _gate(weight)
+                given[decision.weight] = _gate(self.held(step.operands[decision.weight], False))
+                found = self.ruled(step, site, given)
+            case _:
+                found = self.ruled(step, site, given)
+        return found
+
+    def ruled(self, step: wiring.Step, site: Site, operands: list[Value]) -> list[Value]:
+        """The results by the operation's rule."""
         if step.name == "scan":
-            return self.scan(step, site, operands)  # type: ignore
+            return self.scan(step, site, operands)
         if step.name not in RULES:
             raise site.refuse("it isn't positively homogeneous in the network's input")
         results = RULES[step.name](site, *operands)

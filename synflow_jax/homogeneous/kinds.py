@@ -253,31 +253,30 @@ class Reader:
     def of_flows(self, step: wiring.Step, given: list[Info], flow: int) -> tuple[Decision, Info]:
         """A step on parts of the flow."""
         own, name = given[flow], step.name
-        source = self.canonical(step.operands[flow])
-        flows = [i for i, info in enumerate(given) if info.kind is Kind.FLOW]
+        plain = own._replace(origin=-1)
         if self.is_activation(step) or name == "logistic":
             source = self.source(step.operands[flow])
             gate = 2 if name == "logistic" or in_bounded(self.site_of(step)) else 1
-            return Decision(Action.SAME, flow), own._replace(origin=source, gate=gate)
-        if name == "neg":
-            return Decision(Action.UNSIGNED, flow), own._replace(origin=-1)
-        if name == "tanh" and own.logits:
-            return Decision(Action.SAME, flow), own._replace(origin=-1)
-        if len(flows) > 1:
+            found = Action.SAME, own._replace(origin=source, gate=gate)
+        elif sum(info.kind is Kind.FLOW for info in given) > 1:
             return self.of_two_flows(step, given)
-        if _is_square(step, self.program):
-            return Decision(Action.NOTHING), Info(Kind.SQUARE, -1)
-        if name == "exp":
-            return Decision(Action.SAME, flow), own._replace(kind=Kind.EXPONENTIAL, origin=-1)
-        if name in ("select_n", "add") and own.logits:
-            return Decision(Action.MASK, flow), own._replace(origin=-1)
-        if name in ("reduce_sum", "reduce_max"):
-            return Decision(Action.RULE, flow), own._replace(origin=source)
-        if name in wiring.PRODUCTS:
-            return Decision(Action.RULE, flow), Info(Kind.FLOW, -1, trained=True)
-        reduced = own.origin != step.operands[flow]
-        kept = own.origin if reduced and (name in MOVES or name in ("div", "mul", "max")) else -1
-        return Decision(Action.RULE, flow), own._replace(origin=kept)
+        elif _is_square(step, self.program):
+            found = Action.NOTHING, Info(Kind.SQUARE, -1)
+        elif name == "exp":
+            found = Action.SAME, plain._replace(kind=Kind.EXPONENTIAL)
+        elif name == "neg":
+            found = Action.UNSIGNED, plain
+        elif own.logits and name in ("select_n", "add", "tanh"):
+            found = Action.SAME if name == "tanh" else Action.MASK, plain
+        elif name in ("reduce_sum", "reduce_max"):
+            found = Action.RULE, own._replace(origin=self.canonical(step.operands[flow]))
+        elif name in wiring.PRODUCTS:
+            found = Action.RULE, Info(Kind.FLOW, -1, trained=True)
+        else:
+            reduced = own.origin != step.operands[flow]
+            keeps = name in MOVES or name in ("div", "mul", "max")
+            found = Action.RULE, own if reduced and keeps else plain
+        return Decision(found[0], flow), found[1]
 
     def of_two_flows(self, step: wiring.Step, given: list[Info]) -> tuple[Decision, Info]:
         """A step on several parts of the flow."""
@@ -288,23 +287,24 @@ class Reader:
             return Decision(Action.RULE), joined
         left, right = given
         names = [self.canonical(value) for value in step.operands]
+        found = Decision(Action.RULE), joined
         match step.name:
             case "sub" if right.origin == names[0] and not right.gate:
-                return Decision(Action.SAME, 0), left._replace(origin=-1)
+                found = Decision(Action.SAME, 0), left._replace(origin=-1)
             case "sub":
-                return Decision(Action.UNSIGNED), joined
+                found = Decision(Action.UNSIGNED), joined
             case "mul" if names[0] == names[1]:
-                return Decision(Action.NOTHING), Info(Kind.SQUARE, -1)
+                found = Decision(Action.NOTHING), Info(Kind.SQUARE, -1)
             case "mul" if left.gate and left.origin == names[1]:
-                return Decision(Action.SAME, 1), left
+                found = Decision(Action.SAME, 1), left
             case "mul" if right.gate and right.origin == names[0]:
-                return Decision(Action.SAME, 0), right
+                found = Decision(Action.SAME, 0), right
             case "mul" if left.gate != right.gate:
                 flow = int(left.gate > right.gate)
-                return Decision(Action.WEIGH, flow, 1 - flow), Info(Kind.FLOW, -1, trained=True)
+                found = Decision(Action.WEIGH, flow, 1 - flow), Info(Kind.FLOW, -1, trained=True)
             case "dot_general":
-                return Decision(Action.MEET), Info(Kind.FLOW, -1, logits=True, trained=True)
-        return Decision(Action.RULE), joined
+                found = Decision(Action.MEET), Info(Kind.FLOW, -1, logits=True, trained=True)
+        return found
 
     def of_statistics(
         self, step: wiring.Step, given: list[Info], flow: int

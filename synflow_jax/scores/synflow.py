@@ -27,7 +27,6 @@ from synflow_jax.homogeneous import (
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores
 
-
 Through = Literal["attention"] | None
 """What else than positively homogeneous operations the flow goes through; see `synflow`."""
 
@@ -282,7 +281,7 @@ def _check_input(leaf: Any) -> None:
     if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
         raise TypeError(
             f"inputs must be floating-point, got {jnp.result_type(leaf)}; the paper's are "
-            "jnp.ones(shape)"
+            "jnp.ones(shape); through='attention' takes token ids"
         )
     if isinstance(leaf, Tracer):
         return
