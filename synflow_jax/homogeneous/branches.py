@@ -213,6 +213,7 @@ class _Runner:
         site = _site(step, self.mode)
         given: Any = operands
         flow: Any = operands[decision.flow] if operands else None
+        found: list[Value]
         match decision.action:
             case Action.SAME:
                 found = [flow] * len(step.results)
