@@ -98,8 +98,8 @@ def size_table(rows: list[SizeRow]) -> str:
         lines += [_line(row) for row in sorted(own, key=lambda row: row.asked)]
         lines += [_published_line(each) for each in PUBLISHED if each.network == network]
     note = (
-        "Speed-up: multiplications (products) before / after. Units: of layers with the fewest and\n"
-        "the most. (published): by Torch-Pruning, of trained networks, by its own count."
+        "Speed-up: multiplications (products) before / after. Units: of layers with the fewest\n"
+        "and the most. (published): by Torch-Pruning, of trained networks, by its own count."
     )
     return f"{aligned(lines)}\n{note}"
 
