@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import synflow_jax as sf
 from experiments.data import load
 from experiments.data.digits import digits
-from experiments.methods import ScoreFn, rounds_of, score_fns
+from experiments.method_table import ScoreFn, pruning_of, score_fns
 from experiments.reporting.results import Row, result_row
 from experiments.runs.cells import once, run_cells
 from experiments.runs.options import refuse
@@ -27,10 +27,10 @@ from experiments.training import (
     Task,
     compacted,
     load_task,
+    loss_and_accuracy,
     make_member,
     make_task,
     pruned_masks,
-    tested,
 )
 
 
@@ -100,9 +100,9 @@ def masks(
             scores[method],
             member.network.params,
             powers,
-            rounds=rounds_of(method, options.synflow_rounds),
             key=member.pruning_key,
             batch=member.batch,
+            **pruning_of(method, options.synflow_rounds),
         )
         return found, (time.perf_counter() - started) / len(powers)
 
@@ -150,7 +150,7 @@ def train(
         task, network, mask = compacted(task, network, mask)
     begun = time.perf_counter()
     place = None if is_small(options) else folder / "trainings" / name
-    loss, found = tested(task, network, mask, member.training_key, place)
+    loss, found = loss_and_accuracy(task, network, mask, member.training_key, place)
     ended = time.perf_counter()
     left = sf.layer_table(mask, network.params).size
     return Outcome(loss, found, left, begun - started, ended - begun)

@@ -73,7 +73,9 @@ def experiment(options: Options, task: Task, folder: Path) -> list[EpochRow]:
 
 def starts(options: Options, task: Task) -> Callable[[Start, float, Member], Any]:
     """``(start, compression, member)`` to the mask of the first step."""
+    # Made once, or each mask compiles anew.
     synflow = sf.synflow(task.apply_fn, jax.ShapeDtypeStruct((1, *task.data.train.shape), float))
+    random = sf.random()
 
     def mask_of(start: Start, compression: float, member: Member) -> Any:
         params = member.network.params
@@ -82,7 +84,7 @@ def starts(options: Options, task: Task) -> Callable[[Start, float, Member], Any
         if start == "synflow":
             return sf.prune(synflow, params, compression, rounds=options.synflow_rounds)[0]
         chosen = {"select": sf.erdos_renyi_kernel, "key": member.pruning_key}
-        return sf.prune(sf.random(), params, compression, rounds=1, **chosen)[0]
+        return sf.prune(random, params, compression, rounds=1, **chosen)[0]
 
     return mask_of
 

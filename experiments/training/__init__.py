@@ -24,6 +24,7 @@ from experiments.training.scoring import Member as Member
 from experiments.training.scoring import make_member as make_member
 from experiments.training.scoring import pruned_masks as pruned_masks
 from experiments.training.scoring import scoring_batch as scoring_batch
+from experiments.training.scoring import shuffled as shuffled
 from experiments.training.state import Metrics as Metrics
 from experiments.training.state import Network as Network
 from experiments.training.state import Setup as Setup
@@ -40,6 +41,6 @@ from experiments.training.task import load_task as load_task
 from experiments.training.task import make_task as make_task
 from experiments.training.train import Trained as Trained
 from experiments.training.train import accuracy as accuracy
-from experiments.training.train import tested as tested
+from experiments.training.train import loss_and_accuracy as loss_and_accuracy
 from experiments.training.train import train_network as train_network
 from experiments.training.train import train_state as train_state

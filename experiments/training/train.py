@@ -93,7 +93,7 @@ def accuracy(task: Task, state: TrainState, *, batch_size: int = 256) -> float:
     return float(evaluate(task.setup, state, task.data.test, batch_size=batch_size).top1)
 
 
-def tested(
+def loss_and_accuracy(
     task: Task, network: Network, mask: Any, key: jax.Array, place: Path | None
 ) -> tuple[float, float]:
     """The last epoch's loss and the test accuracy.

@@ -18,7 +18,8 @@ def main(args: Sequence[str] | None = None) -> None:
     options, started = begin(Options, "units", args)
     free = ("data_dir", "workers")
     if options.compare:
-        print(compare(options, open_run("units", options, free=free)))
+        folder = open_run("units", options, free=free)
+        print(f"{compare(options, folder)}\n\n{folder} has rows.csv and config.json")
         return
     tasks = [
         (network, load_task(network, data, recipe, options.data_dir))
@@ -28,10 +29,8 @@ def main(args: Sequence[str] | None = None) -> None:
     cases = cases_of(options, tasks)
     rows = experiment(options, cases, folder)
     steps = step_rows(options, cases, folder)
-    chance = {case.network: 1 / case.task.data.classes for case in cases}
-    finish(
-        folder, units_figure(rows, chance), accuracy_table(rows), step_table(steps), started=started
-    )
+    figure = units_figure(rows, {network: data for network, data, _ in subjects_of(options)})
+    finish(folder, figure, accuracy_table(rows), step_table(steps), started=started)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from experiments.untrained.subject import Subject, untrained
 
 SUBJECTS = (Subject(RESNET, (32, 32, 3), 10), Subject(VGG, (32, 32, 3), 100))
 SPEED_UPS = (2.11, 8.84)
-WAYS = {False: "SynFlow units", True: "SynFlow units, all layers alike"}
+WAYS = {False: "SynFlow units", True: "SynFlow units, uniform"}
+"""By whether all classes of units lose the same share."""
 
 
 class SizeRow(NamedTuple):

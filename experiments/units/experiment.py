@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from experiments.runs.cells import run_cells
-from experiments.training import Member, Task, compacted, make_member, tested
+from experiments.training import Member, Task, compacted, loss_and_accuracy, make_member
 from experiments.units.options import Options, asked_of
 from experiments.units.rows import DENSE, Row
 from experiments.units.ways import WAYS, Case, Pruned, at_full_shape, make_case, pruned, whole
@@ -86,7 +86,7 @@ def trained(
     else:
         mask = at_full_shape(mask, network.params)
     checkpoints = place if options.full else None
-    loss, accuracy = tested(task, network, mask, member.training_key, checkpoints)
+    loss, accuracy = loss_and_accuracy(task, network, mask, member.training_key, checkpoints)
     row = Row(
         network=case.network,
         way=pruning.way,

@@ -1,5 +1,6 @@
 """The figure of accuracy against multiplications, and the tables of accuracies and of steps."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from experiments.reporting.axes import DASHED, accuracy_axis, tidy
+from experiments.reporting.axes import DASHED, tidy
 from experiments.reporting.results import aligned
 from experiments.units.rows import DENSE, Row, StepRow
 from experiments.units.ways import WAYS
@@ -32,10 +33,10 @@ def point(rows: Sequence[Row], way: str, asked: float) -> Point:
     return Point(fraction, left, mean, min(accuracies), max(accuracies))
 
 
-def curve(rows: Sequence[Row], way: str) -> dict[float, Point]:
-    """The points of a way by the fraction that was asked for."""
+def curve(rows: Sequence[Row], way: str) -> list[Point]:
+    """The points of a way, a point for each fraction that was asked for."""
     asked = dict.fromkeys(row.asked for row in rows if row.way == way)
-    return {each: point(rows, way, each) for each in asked}
+    return [point(rows, way, each) for each in asked]
 
 
 def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -44,32 +45,32 @@ def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return {name: [row for row in rows if row.network == name] for name in names}
 
 
-def units_figure(rows: Sequence[Row], chance: Mapping[str, float]) -> Figure:
+def units_figure(rows: Sequence[Row], data: Mapping[str, str]) -> Figure:
     """Test accuracy against the fraction of the multiplications that is left: a line a way for the
-    mean over seeds, a band for their range; a panel for each network.
+    mean over seeds, a band for their range; a panel for each network, on its data set.
     """
     networks = networks_of(rows)
     figure = Figure(figsize=(5.6 * len(networks) + 2.6, 4.4), layout="constrained")
     panels = figure.subplots(1, len(networks), squeeze=False)[0]
     for axes, (network, own) in zip(panels, networks.items(), strict=True):
-        _draw(axes, own, chance[network])
-        axes.set_title(_caption(network, own), loc="left", fontsize=9, color="0.35")
+        _draw(axes, own)
+        axes.set_title(_caption(own, data[network]), loc="left", fontsize=9, color="0.35")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     return figure
 
 
-def _draw(axes: Axes, rows: Sequence[Row], chance: float) -> None:
-    accuracy_axis(axes, chance=chance)
+def _draw(axes: Axes, rows: Sequence[Row]) -> None:
     dense = point(rows, DENSE, 1.0)
-    axes.axhline(100 * dense.mean, color="0.3", linewidth=1, label="Not pruned")
+    axes.axhline(100 * dense.mean, color="0.6", linewidth=1)
+    axes.plot(1, 100 * dense.mean, "*", color="0.2", markersize=10, label="Not pruned")
     # The first way is drawn last, on top of the others, and stands first in the legend.
     ways = [way for way in dict.fromkeys(row.way for row in rows) if way != DENSE]
     for order, way in enumerate(ways):
-        _line(axes, list(curve(rows, way).values()), way, zorder=3 + len(ways) - order)
+        _line(axes, curve(rows, way), way, zorder=3 + len(ways) - order)
     _multiplications_axis(axes, [row.fraction for row in rows])
-    axes.text(axes.get_xlim()[0], 100 * chance + 1.5, " chance", color="0.45", fontsize=8.5)
-    axes.set_xlabel("Multiplications left, of the unpruned network's (log scale)")
+    axes.set_ylim(10 * math.floor(10 * min(row.accuracy for row in rows)), 101)
+    axes.set_xlabel("Multiplications left, as a fraction of the unpruned network's (log scale)")
     axes.set_ylabel("Test accuracy (%)")
     tidy(axes)
 
@@ -103,10 +104,11 @@ def _multiplications_axis(axes: Axes, fractions: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _caption(network: str, rows: Sequence[Row]) -> str:
-    seeds = len({row.seed for row in rows})
-    size = f"{network}: {rows[0].multiplications:,} multiplications, {rows[0].weights:,} weights"
-    return f"{size}\nmean and range of {seeds} seeds" if seeds > 1 else f"{size}\n1 seed"
+def _caption(rows: Sequence[Row], data: str) -> str:
+    first, seeds = rows[0], len({row.seed for row in rows})
+    size = f"{first.multiplications:,} multiplications, {first.weights:,} weights"
+    runs = f"mean and range of {seeds} seeds" if seeds > 1 else "1 seed"
+    return f"Pruned at initialization, then trained: {first.network} on {data}\n{size}; {runs}"
 
 
 def accuracy_table(rows: Sequence[Row]) -> str:
@@ -114,7 +116,7 @@ def accuracy_table(rows: Sequence[Row]) -> str:
     lines = [("network", "way", "multiplications", "weights", "accuracy")]
     for network, own in networks_of(rows).items():
         for way in dict.fromkeys(row.way for row in own):
-            for each in curve(own, way).values():
+            for each in curve(own, way):
                 share = each.left / own[0].weights
                 span = f"{100 * each.mean:.1f} ({100 * each.lowest:.1f}-{100 * each.highest:.1f})"
                 lines.append((network, way, f"{each.fraction:.2%}", f"{share:.2%}", span))

@@ -19,11 +19,11 @@ class Options(RunOptions):
     """
 
     ways: tuple[WayName, ...] = ALL_WAYS
-    """Ways to prune: units by the scores of four methods; random ones, as many of each layer; or
-    weights by SynFlow."""
-    fractions: tuple[float, ...] = tuple(2.0**-i for i in range(1, 7))
+    """Ways to prune: units by the scores of four methods; random ones, the same share of each
+    layer (uniform); or weights by SynFlow."""
+    fractions: tuple[float, ...] = tuple(2.0**-i for i in range(1, 6))
     """Fractions of the multiplications that should be left, where units are pruned."""
-    log10_compressions: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5)
+    log10_compressions: tuple[float, ...] = (0.75, 1.25, 1.75, 2.25)
     """log10 of each compression (weights before / weights after), where weights are pruned."""
     seeds: int = 2
     """Runs of each; each has its own initialization, scoring batch, random scores and order of the

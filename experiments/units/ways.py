@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 import synflow_jax as sf
-from experiments.methods import METHODS, ScoreFn, Style, rounds_of, score_fns
+from experiments.method_table import METHODS, ScoreFn, Style, rounds_of, score_fns
 from experiments.training import Member, Task
 
 
@@ -28,13 +28,16 @@ class Way(NamedTuple):
 
 def _units(method: str) -> Way:
     style = METHODS[method].style
-    return Way(method, style._replace(label=f"{style.label}, units"))
+    return Way(method, style._replace(label=f"{style.label} units"))
 
+
+UNIFORM = Style("Random units,\nthe same share of each layer", "#009E73", "^")
+WEIGHTS = Style("SynFlow weights;\nunits without a path removed", "#E69F00", "X")
 
 WAYS = {
     **{method: _units(method) for method in ("synflow", "snip", "magnitude", "random")},
-    "uniform": Way("random", Style("Random, units, all layers alike", "#009E73", "^"), True),
-    "weights": Way("synflow", Style("SynFlow, weights, compacted", "#56B4E9", "X"), weights=True),
+    "uniform": Way("random", UNIFORM, per_class=True),
+    "weights": Way("synflow", WEIGHTS, weights=True),
 }
 ALL_WAYS = tuple(WAYS)
 

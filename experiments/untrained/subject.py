@@ -46,8 +46,13 @@ def subject_of(options: Any, standard: Subject) -> Subject:
     """
     given = {name: getattr(options, name) for name in ("model", "input_shape", "classes")}
     subject = replace(standard, **{name: x for name, x in given.items() if x is not None})
-    nnx.eval_shape(lambda: _create(subject, jax.random.key(0)))
+    check_subject(subject)
     return subject
+
+
+def check_subject(subject: Subject) -> None:
+    """Raises ValueError if there is no such network."""
+    nnx.eval_shape(lambda: _create(subject, jax.random.key(0)))
 
 
 def untrained(subject: Subject) -> Untrained:

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 import synflow_jax as sf
+from experiments.effective.__main__ import main as effective
+from experiments.effective.experiment import DensityRow, masks_in_rounds
+from experiments.effective.figure import table as effective_table
 from experiments.fig2.__main__ import main as fig2
 from experiments.fig2.published import PAPER_FILE, compare, paper_rows
 from experiments.fig2.rows import LayerKept, critical_compressions, kept_array
@@ -187,9 +190,36 @@ def test_inputs_mean_image_keeps_to_the_digits(tmp_path: Path) -> None:
     assert all(0 < row.accuracy <= 1 for row in rows)
 
 
+def test_effective_counts(tmp_path: Path) -> None:
+    options = ("--models", "default/fc", "--log10-compressions", "0", "1", "2", "--rounds", "10")
+    rows = run(effective, "effective", tmp_path, DensityRow, *options, "--scoring-images", "2")
+    sizes = np.array([3072 * 100, 10_000, 10_000, 10_000, 10_000, 1000])
+    assert [row.kept for row in rows] == [math.ceil(sizes.sum() / c) for c in (1, 10, 100)] * 4
+    by_method = {row.method: [r.effective for r in rows if r.method == row.method] for row in rows}
+    assert list(by_method) == ["synflow", "snip", "magnitude", "random"]
+    assert all(used[0] == sizes.sum() for used in by_method.values())
+    assert all(row.effective <= row.kept for row in rows)
+    # Of the 100 weights into a unit one is left on average, and often none.
+    assert by_method["random"][2] < 0.8 * rows[-1].kept
+    assert by_method["synflow"][2] > 0.9 * rows[-1].kept
+    assert "in % of the weights kept" in effective_table(rows)
+
+
+def test_masks_on_the_way_are_those_of_one_pruning() -> None:
+    apply_fn, params = dense_network()
+    score_fn = sf.synflow(apply_fn, jnp.ones((1, 8)))
+    masks = masks_in_rounds(score_fn, params, [0.5, 1.0], 3)
+    last, history = sf.prune(score_fn, params, 10.0, rounds=6)
+    for a, b in zip(masks[1], last, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert sum(int(leaf.sum()) for leaf in masks[0]) == history.kept[2]
+
+
 @pytest.mark.parametrize(
     ("main", "bad", "word"),
     [
+        (effective, ["--models", "lottery/vgg17"], "lottery/vgg17"),
+        (effective, ["--models", "default/fc", "--rounds", "0"], "--rounds must be >= 1"),
         (fig2, ["--compressions", "0.5"], "--compressions must be from 1"),
         (fig2, ["--full", "--vgg16-cifar100"], "give one of them"),
         (fig2, ["--model", "lottery/vgg17"], "lottery/vgg17"),
