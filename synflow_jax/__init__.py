@@ -37,6 +37,8 @@ from synflow_jax.diagnostics import effective as effective
 from synflow_jax.diagnostics import layer_order as layer_order
 from synflow_jax.diagnostics import layer_table as layer_table
 from synflow_jax.diagnostics import multiplications as multiplications
+from synflow_jax.early_bird import early_bird as early_bird
+from synflow_jax.early_bird import mask_distance as mask_distance
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
