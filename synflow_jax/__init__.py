@@ -34,8 +34,11 @@ from synflow_jax.diagnostics import LayerTable as LayerTable
 from synflow_jax.diagnostics import Multiplications as Multiplications
 from synflow_jax.diagnostics import density as density
 from synflow_jax.diagnostics import effective as effective
+from synflow_jax.diagnostics import layer_order as layer_order
 from synflow_jax.diagnostics import layer_table as layer_table
 from synflow_jax.diagnostics import multiplications as multiplications
+from synflow_jax.early_bird import early_bird as early_bird
+from synflow_jax.early_bird import mask_distance as mask_distance
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
@@ -48,8 +51,10 @@ from synflow_jax.schedules import cubic as cubic
 from synflow_jax.schedules import exponential as exponential
 from synflow_jax.schedules import linear as linear
 from synflow_jax.scores import Flow as Flow
+from synflow_jax.scores import edge_popup as edge_popup
 from synflow_jax.scores import fisher as fisher
 from synflow_jax.scores import flow as flow
+from synflow_jax.scores import gem_miner as gem_miner
 from synflow_jax.scores import grasp as grasp
 from synflow_jax.scores import lamp as lamp
 from synflow_jax.scores import magnitude as magnitude
@@ -62,12 +67,17 @@ from synflow_jax.scores import snip as snip
 from synflow_jax.scores import synflow as synflow
 from synflow_jax.selection import TwoWordCount as TwoWordCount
 from synflow_jax.selection import block_top_k as block_top_k
+from synflow_jax.selection import erdos_renyi as erdos_renyi
 from synflow_jax.selection import erdos_renyi_kernel as erdos_renyi_kernel
 from synflow_jax.selection import global_top_k as global_top_k
+from synflow_jax.selection import igq as igq
+from synflow_jax.selection import in_order as in_order
 from synflow_jax.selection import kth_highest as kth_highest
 from synflow_jax.selection import local_top_k as local_top_k
 from synflow_jax.selection import n_m_top_k as n_m_top_k
+from synflow_jax.selection import smart_ratio as smart_ratio
 from synflow_jax.selection import two_words as two_words
+from synflow_jax.selection import uniform_plus as uniform_plus
 from synflow_jax.sparse_files import load_sparse as load_sparse
 from synflow_jax.sparse_files import save_sparse as save_sparse
 from synflow_jax.sparse_training import ChangingState as ChangingState
@@ -98,6 +108,7 @@ from synflow_jax.units import UnitHistory as UnitHistory
 from synflow_jax.units import Units as Units
 from synflow_jax.units import prune_units as prune_units
 from synflow_jax.units import units as units
+from synflow_jax.walks import phew as phew
 
 if TYPE_CHECKING:
     from synflow_jax import models as models

@@ -5,10 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 import synflow_jax as sf
 from synflow_jax.types import ScoreFn
 
+SGD = optax.sgd(0.1, momentum=0.9)
 SIZES = (6, 5, 4, 3)
 
 
@@ -50,6 +52,8 @@ def all_score_fns(apply_fn: Any = dense_apply, inputs: Any = None) -> dict[str, 
         "lamp": sf.lamp(),
         "fisher": sf.fisher(loss_fn),
         "prospr": sf.prospr(of_one, 0.1, 7),  # of a batch of 8, an example a step
+        "edge_popup": sf.edge_popup(of_one, 2.0, optimizer=SGD, steps=9),
+        "gem_miner": sf.gem_miner(of_one, 2.0, optimizer=SGD, steps=10, every=5),
         "path_exclusion": sf.path_exclusion(apply_fn),
         "ntk_sap": sf.ntk_sap(apply_fn, inputs, repeats=2),
         "snip": sf.snip(sf.cross_entropy(apply_fn)),

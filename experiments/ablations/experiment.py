@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 import synflow_jax as sf
 from experiments.ablations.options import Options, powers_of, seeds_of
-from experiments.methods import ScoreFn, rounds_of, score_fns
+from experiments.method_table import METHODS, ScoreFn, competing, pruning_of, score_fns
 from experiments.reporting.results import result_row
 from experiments.runs.cells import once, run_cells
 from experiments.training import (
@@ -19,6 +19,7 @@ from experiments.training import (
     accuracy,
     pruned_masks,
     scoring_batch,
+    shuffled,
     train_network,
 )
 
@@ -52,7 +53,10 @@ class Member(NamedTuple):
 def experiment(options: Options, task: Task, folder: Path) -> list[AblationRow]:
     """Every ablation, method, compression and seed: pruned, changed, trained and tested."""
     scores = score_fns(task.apply_fn, task.data.train.shape)
-    scores |= {f"-{name}": inverted(score_fn) for name, score_fn in scores.items()}
+    scores |= {
+        f"-{name}": inverted(competing(score_fn, regrow=METHODS[name].regrow))
+        for name, score_fn in scores.items()
+    }
     members = [make_member(options, task, seed) for seed in range(seeds_of(options))]
     masks = {
         (method, m.seed): once(partial(prune_all, options, scores[method], method, m))
@@ -107,9 +111,9 @@ def prune_all(options: Options, score_fn: ScoreFn, method: str, member: Member) 
         score_fn,
         member.network.params,
         powers_of(options),
-        rounds=rounds_of(method.removeprefix("-"), options.synflow_rounds),
         key=member.pruning_key,
         batch=member.batch,
+        **pruning_of(method.removeprefix("-"), options.synflow_rounds),
     )
 
 
@@ -120,20 +124,3 @@ def inverted(score_fn: ScoreFn) -> ScoreFn:
         return jax.tree.map(jnp.negative, score_fn(*given))
 
     return negative
-
-
-def shuffled(mask: Any, key: jax.Array) -> Any:
-    """The mask with the weights of each layer permuted; each layer keeps as many.
-
-    >>> import jax, jax.numpy as jnp
-    >>> mask = {"bias": jnp.array(True), "kernel": jnp.arange(6).reshape(2, 3) < 2}
-    >>> int(shuffled(mask, jax.random.key(0))["kernel"].sum())
-    2
-    """
-    leaves, structure = jax.tree.flatten(mask)
-    keys = jax.random.split(key, len(leaves))
-    mixed = [
-        jax.random.permutation(k, leaf.reshape(-1)).reshape(leaf.shape)
-        for k, leaf in zip(keys, leaves, strict=True)
-    ]
-    return structure.unflatten(mixed)

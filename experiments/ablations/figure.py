@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.methods import STYLES, Style
+from experiments.method_table import STYLES, Style
 from experiments.reporting.axes import accuracy_axis, compression_axis, tidy
 from experiments.reporting.results import Row, cell, compressions_of, methods_of
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from experiments.methods import ALL_METHODS, MethodName
+from experiments.method_table import PAPER_METHODS, MethodName
 from experiments.runs.options import RunOptions, check_counts, check_distinct, check_powers
 from experiments.training.recipes import PRESETS, SHORT, Recipe, overridden
 
@@ -21,7 +21,7 @@ class Options(RunOptions):
     handwritten digits; nothing is downloaded.
     """
 
-    methods: tuple[MethodName, ...] = ALL_METHODS
+    methods: tuple[MethodName, ...] = PAPER_METHODS
     """Methods to compare."""
     ablations: tuple[Ablation, ...] = get_args(Ablation)
     """What is done to the mask, the weights or the scores."""
@@ -32,7 +32,7 @@ class Options(RunOptions):
     """Runs of each, with their own initialization and order of the data; by default 1, with --full
     3."""
     synflow_rounds: int = 100
-    """Rounds of SynFlow, on an exponential schedule. The other methods take one."""
+    """Rounds, on an exponential schedule, of SynFlow and other methods that take more than one."""
     full: bool = False
     """VGG-16-BN on CIFAR-10, which must have been prepared, for 160 epochs."""
     epochs: int | None = None

@@ -10,7 +10,7 @@ import jax
 
 import synflow_jax as sf
 from experiments.compact.options import Options
-from experiments.methods import score_fns
+from experiments.method_table import score_fns
 from experiments.runs.cells import run_cells
 from experiments.training import (
     Member,

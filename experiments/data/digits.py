@@ -34,7 +34,7 @@ def digits(test_fraction: float = 0.2) -> tuple[Examples, Examples]:
 
 
 def class_batch(data: Examples, key: jax.Array, per_class: int) -> Examples:
-    """``per_class`` random images of each class: the batch that SNIP and GraSP score with."""
+    """``per_class`` random images of each class: the batch that methods score with."""
     order = np.asarray(jax.random.permutation(key, len(data.labels)))
     labels = np.asarray(data.labels)[order]
     chosen = np.concatenate([order[labels == c][:per_class] for c in np.unique(labels)])

@@ -12,7 +12,7 @@ import numpy as np
 import synflow_jax as sf
 from experiments.data import class_batch, load
 from experiments.effective.options import Options, models_of, subject
-from experiments.methods import METHODS, ScoreFn, score_fns
+from experiments.method_table import METHODS, Method, ScoreFn, score_fns
 from experiments.runs.cells import once, run_cells
 from experiments.untrained.rounds import prune_by_rounds
 from experiments.untrained.subject import Untrained, untrained
@@ -79,12 +79,13 @@ def rows_of(
     network_key, batch_key, score_key = jax.random.split(key, 3)
     params = network.params_of(network_key)
     powers = sorted(options.log10_compressions)
-    if METHODS[method].rounds > 1:
-        masks = masks_in_rounds(functions[method], params, powers, options.rounds)
+    way = METHODS[method]
+    batch = enlarged_digits(batch_key, options.scoring_images) if way.needs_data else None
+    given, data = (way, functions[method], params, powers), {"batch": batch, "key": score_key}
+    if way.rounds > 1:
+        masks = masks_in_rounds(*given, **data, rounds=options.rounds)
     else:
-        needs_data = METHODS[method].needs_data
-        batch = enlarged_digits(batch_key, options.scoring_images) if needs_data else None
-        masks = masks_at_once(functions[method], params, powers, batch, score_key)
+        masks = masks_at_once(*given, **data)
     rows = []
     for power, mask in zip(powers, masks, strict=True):
         table = sf.layer_table(
@@ -95,25 +96,49 @@ def rows_of(
     return rows
 
 
-def masks_in_rounds(score_fn: ScoreFn, params: Any, powers: list[float], rounds: int) -> list[Any]:
+def masks_in_rounds(
+    method: Method,
+    score_fn: ScoreFn,
+    params: Any,
+    powers: list[float],
+    *,
+    batch: Any,
+    key: jax.Array,
+    rounds: int,
+) -> list[Any]:
     """The masks that a pruning to the last compression comes by, with so many rounds from each to
     the next.
     """
     done = np.arange(1, len(powers) * rounds + 1) / rounds
     densities = 10.0 ** -np.interp(done, np.arange(len(powers) + 1), [0.0, *powers])
     path = prune_by_rounds(
-        score_fn, params, 10 ** powers[-1], rounds=len(done), schedule=lambda *_: densities
+        score_fn,
+        params,
+        10 ** powers[-1],
+        rounds=len(done),
+        schedule=lambda *_: densities,
+        regrow=method.regrow,
+        select=method.select,
+        batch=batch,
+        key=key,
     )
     return [each.mask for index, each in enumerate(path, 1) if index % rounds == 0]
 
 
 def masks_at_once(
-    score_fn: ScoreFn, params: Any, powers: list[float], batch: Any, key: jax.Array
+    method: Method,
+    score_fn: ScoreFn,
+    params: Any,
+    powers: list[float],
+    *,
+    batch: Any,
+    key: jax.Array,
 ) -> list[Any]:
     """The masks by the scores of the whole network, computed once."""
     scores = score_fn(params, sf.full_mask(params), batch, key)
     return [
-        sf.prune(given_scores, params, 10**power, batch=scores, rounds=1)[0] for power in powers
+        sf.prune(given_scores, params, 10**power, batch=scores, rounds=1, select=method.select)[0]
+        for power in powers
     ]
 
 

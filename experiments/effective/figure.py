@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.effective.experiment import DensityRow
-from experiments.methods import STYLES
+from experiments.method_table import STYLES
 from experiments.reporting.axes import DASHED, compression_axis, tidy
 from experiments.reporting.results import aligned, compression_text, compressions_of, methods_of
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from experiments.methods import MethodName
+from experiments.method_table import MethodName
 from experiments.runs.options import RunOptions, check_counts, check_distinct, check_powers
 from experiments.untrained.subject import Subject, check_subject
 
@@ -21,15 +21,15 @@ class Options(RunOptions):
     models: tuple[str, ...] | None = None
     """Names of synflow_jax.models."""
     methods: tuple[MethodName, ...] = ("synflow", "snip", "magnitude", "random")
-    """Methods to compare. SNIP and GraSP score with digits, enlarged and gray."""
+    """Methods to compare. Those that need data score with digits, enlarged and gray."""
     log10_compressions: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
     """log10 of each compression (weights before / weights after)."""
     rounds: int = 13
-    """Rounds of SynFlow from each compression to the next."""
+    """Rounds, of methods that take more than one, from each compression to the next."""
     seeds: int = 1
     """Runs of each, each with its own initialization."""
     scoring_images: int = 10
-    """Images of each class that SNIP and GraSP score with."""
+    """Images of each class that methods score with."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,7 +10,7 @@ import jax
 import synflow_jax as sf
 from experiments.fig2.options import Options, standard_of
 from experiments.fig2.rows import LayerKept
-from experiments.methods import rounds_of, score_fns
+from experiments.method_table import pruning_of, score_fns
 from experiments.runs.cells import run_cells
 from experiments.untrained.rounds import prune_by_rounds
 from experiments.untrained.subject import Subject, untrained
@@ -35,9 +35,9 @@ def experiment(
             functions[method],
             params,
             compression,
-            rounds=rounds_of(method, options.rounds),
             batch=batch_of(batch_key),
             key=pruning_key,
+            **pruning_of(method, options.rounds),
         )
         layers = sf.layer_table(last.mask, params).rows
         return [LayerKept(method, seed, compression, r.name, r.size, r.kept) for r in layers]

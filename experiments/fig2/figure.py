@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.fig2.rows import LayerKept, critical_compressions, kept_array
-from experiments.methods import STYLES
+from experiments.method_table import STYLES
 from experiments.reporting.axes import tidy
 from experiments.reporting.results import methods_of
 

@@ -42,7 +42,7 @@ class Options(ScoreOptions):
     compressions: tuple[float, ...] | None = None
     """Compressions: weights before / weights after."""
     rounds: int = 100
-    """Rounds of SynFlow, on an exponential schedule. The other methods take one."""
+    """Rounds, on an exponential schedule, of SynFlow and other methods that take more than one."""
     seeds: int = 1
     """Runs of each method and compression, each with its own initialization."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from experiments.fig2.rows import LayerKept, critical_compressions, kept_array
-from experiments.methods import METHODS
+from experiments.method_table import METHODS
 from experiments.reporting.results import methods_of
 
 PAPER_FILE = "fig1_vgg16bn_cifar100_layers.csv"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.fig3.experiment import UnitScore
-from experiments.methods import STYLES
+from experiments.method_table import STYLES
 from experiments.reporting.axes import tidy
 from experiments.reporting.results import methods_of
 

@@ -9,7 +9,7 @@ import jax
 
 from experiments.fig7.options import SCHEDULES, Options
 from experiments.fig7.rows import Cut
-from experiments.methods import score_fns
+from experiments.method_table import score_fns
 from experiments.runs.cells import run_cells
 from experiments.untrained.options import standard_subject
 from experiments.untrained.rounds import prune_by_rounds

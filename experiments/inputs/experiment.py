@@ -13,7 +13,7 @@ import synflow_jax as sf
 from experiments.inputs.options import Options, recipe_of, seeds_of
 from experiments.inputs.padded import Padding, digit_share, padded_digits, standardized
 from experiments.inputs.rows import Trained
-from experiments.methods import ScoreFn
+from experiments.method_table import ScoreFn
 from experiments.runs.cells import run_cells
 from experiments.training import Task, accuracy, make_task, pruned_masks, train_network
 

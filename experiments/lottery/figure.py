@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from experiments.lottery.rows import TicketRow, mean_over_seeds
-from experiments.methods import Style
+from experiments.method_table import Style
 from experiments.reporting.axes import tidy
 
 KINDS = {

@@ -1,6 +1,6 @@
 """How the numbers of cycles look in the figure."""
 
-from experiments.methods import Style
+from experiments.method_table import Style
 
 # From dark to light with the number of cycles, which the color-blind see too.
 COLORS = ("#440154", "#3B528B", "#21918C", "#5EC962", "#D9C02B")

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.methods import STYLES, Style
+from experiments.method_table import STYLES, Style
 from experiments.reporting.axes import accuracy_axis, compression_axis, tidy
 from experiments.reporting.results import Cell, Row, cell, compressions_of, methods_of
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.methods import Style
+from experiments.method_table import Style
 from experiments.reporting.axes import compression_axis
 from experiments.reporting.results import Row, cell, compressions_of
 from experiments.runs.options import refuse

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from experiments.methods import STYLES
+from experiments.method_table import STYLES
 from experiments.reporting.accuracy import accuracy_figure
 from experiments.reporting.ending import finish
 from experiments.reporting.published import agreement, draw_paper, read_paper

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import synflow_jax as sf
 from experiments.data import load
 from experiments.data.digits import digits
-from experiments.methods import ScoreFn, rounds_of, score_fns
+from experiments.method_table import ScoreFn, pruning_of, score_fns
 from experiments.reporting.results import Row, result_row
 from experiments.runs.cells import once, run_cells
 from experiments.runs.options import refuse
@@ -100,9 +100,9 @@ def masks(
             scores[method],
             member.network.params,
             powers,
-            rounds=rounds_of(method, options.synflow_rounds),
             key=member.pruning_key,
             batch=member.batch,
+            **pruning_of(method, options.synflow_rounds),
         )
         return found, (time.perf_counter() - started) / len(powers)
 

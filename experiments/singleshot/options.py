@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from experiments.methods import ALL_METHODS, MethodName
+from experiments.method_table import PAPER_METHODS, MethodName
 from experiments.runs.options import (
     RunOptions,
     check_counts,
@@ -30,7 +30,7 @@ class Options(RunOptions):
     downloaded.
     """
 
-    methods: tuple[MethodName, ...] = ALL_METHODS
+    methods: tuple[MethodName, ...] = PAPER_METHODS
     """Methods to compare."""
     log10_compressions: tuple[float, ...] | None = None
     """log10 of each compression (weights before / weights after): 2 keeps 1 weight in 100. By
@@ -39,9 +39,9 @@ class Options(RunOptions):
     """Runs of each method and compression. Each has its own initialization, scoring batch, random
     scores and order of the data."""
     synflow_rounds: int = 100
-    """Rounds of SynFlow, on an exponential schedule. The other methods take one."""
+    """Rounds, on an exponential schedule, of SynFlow and other methods that take more than one."""
     scoring_images: int = 10
-    """Training images of each class that SNIP and GraSP score with."""
+    """Training images of each class that methods score with."""
     grasp_temperature: float = 200.0
     """GraSP divides the logits by it."""
     compact: bool = False

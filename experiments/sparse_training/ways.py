@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import synflow_jax as sf
-from experiments.methods import Style, score_fns
+from experiments.method_table import Style, score_fns
 from experiments.training import Setup, Task
 
 Start = Literal["dense", "random", "synflow"]

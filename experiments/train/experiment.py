@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.data import Streamed, load, streamed
 from experiments.data.catalog import DATA_SETS
-from experiments.methods import METHODS, score_fns
+from experiments.method_table import METHODS, score_fns
 from experiments.runs.folders import open_run
 from experiments.runs.options import refuse
 from experiments.train.options import Options, networks_of, recipe_of
@@ -133,6 +133,8 @@ def seed_networks(options: Options, task: Task, seed: int) -> list[tuple[Network
         member.network.params,
         options.log10_compression,
         rounds=options.rounds or method.rounds,
+        regrow=method.regrow,
+        select=method.select,
         key=member.pruning_key,
         batch=member.batch,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.data import DataName
-from experiments.methods import MethodName
+from experiments.method_table import MethodName
 from experiments.runs.options import RunOptions, check_counts, check_powers, check_range
 from experiments.training.placement import ShardingOption
 from experiments.training.processes import check_processes
@@ -32,9 +32,9 @@ class Options(RunOptions):
     log10_compression: tuple[float, ...] = (1.0,)
     """log10 of the compression (weights before / weights after); several are trained at once."""
     rounds: int | None = None
-    """Rounds of pruning, by default 100 for SynFlow and 1 for the others."""
+    """Rounds of pruning, by default 100 for SynFlow and others of several, and 1 for the rest."""
     scoring_images: int = 10
-    """Training images of each class that SNIP and GraSP score with."""
+    """Training images of each class that methods score with."""
     compact: bool = False
     """Train what is left as a smaller dense network: one at a time."""
     seeds: int = 1

@@ -24,6 +24,7 @@ from experiments.training.scoring import Member as Member
 from experiments.training.scoring import make_member as make_member
 from experiments.training.scoring import pruned_masks as pruned_masks
 from experiments.training.scoring import scoring_batch as scoring_batch
+from experiments.training.scoring import shuffled as shuffled
 from experiments.training.state import Metrics as Metrics
 from experiments.training.state import Network as Network
 from experiments.training.state import Setup as Setup

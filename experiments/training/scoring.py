@@ -37,7 +37,7 @@ def make_member(
 
 
 def scoring_batch(task: Task, key: jax.Array, per_class: int = 10) -> tuple[jax.Array, jax.Array]:
-    """Images, ready for the network, and labels that SNIP and GraSP score with."""
+    """Images, ready for the network, and labels that methods score with."""
     train = task.data.train
     if isinstance(train, Streamed):
         own = first_of_each(train.batches(0), per_class, task.data.classes)
@@ -54,6 +54,8 @@ def pruned_masks(
     log10_compressions: Sequence[float],
     *,
     rounds: int,
+    regrow: bool = False,
+    select: sf.Selection = sf.global_top_k,
     key: jax.Array | None = None,
     batch: Any = None,
 ) -> list[Any]:
@@ -66,6 +68,25 @@ def pruned_masks(
         keys=None if key is None else jax.random.split(key, count),
         batch=batch,
         rounds=rounds,
+        regrow=regrow,
+        select=select,
     )
     masks = jax.device_get(masks)
     return [jax.tree.map(lambda leaf, i=index: leaf[i], masks) for index in range(count)]
+
+
+def shuffled(mask: Any, key: jax.Array) -> Any:
+    """The mask with the weights of each layer permuted; each layer keeps as many.
+
+    >>> import jax, jax.numpy as jnp
+    >>> mask = {"bias": jnp.array(True), "kernel": jnp.arange(6).reshape(2, 3) < 2}
+    >>> int(shuffled(mask, jax.random.key(0))["kernel"].sum())
+    2
+    """
+    leaves, structure = jax.tree.flatten(mask)
+    keys = jax.random.split(key, len(leaves))
+    mixed = [
+        jax.random.permutation(k, leaf.reshape(-1)).reshape(leaf.shape)
+        for k, leaf in zip(keys, leaves, strict=True)
+    ]
+    return structure.unflatten(mixed)

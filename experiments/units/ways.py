@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 import synflow_jax as sf
-from experiments.methods import METHODS, ScoreFn, Style, rounds_of, score_fns
+from experiments.method_table import METHODS, ScoreFn, Style, rounds_of, score_fns
 from experiments.training import Member, Task
 
 

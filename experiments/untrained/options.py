@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.data import SmallName
-from experiments.methods import MethodName
+from experiments.method_table import MethodName
 from experiments.runs.options import RunOptions, check_counts, check_distinct
 from experiments.untrained.subject import SMALL, VGG19_IMAGENET, Subject, subject_of
 
@@ -31,13 +31,13 @@ class ScoreOptions(SubjectOptions):
     """Which network, methods, and images to score with."""
 
     methods: tuple[MethodName, ...] | None = None
-    """Methods to compare, by default all for which there are data."""
+    """Methods to compare, by default those of Tanaka et al. 2020 for which there are data."""
     data: SmallName | None = None
-    """What SNIP and GraSP score with, by default the digits where they fit the network."""
+    """What methods score with, by default the digits where they fit the network."""
     data_dir: Path | None = None
     """Where data sets were prepared."""
     scoring_images: int = 10
-    """Training images of each class that SNIP and GraSP score with."""
+    """Training images of each class that methods score with."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import synflow_jax as sf
+from experiments.method_table import competing
 
 
 class Round(NamedTuple):
@@ -37,6 +38,8 @@ def prune_by_rounds(
     *,
     rounds: int,
     schedule: Callable[[float, int], np.ndarray] = sf.exponential,
+    regrow: bool = False,
+    select: sf.Selection = sf.global_top_k,
     batch: Any = None,
     key: jax.Array | None = None,
 ) -> Iterator[Round]:
@@ -46,11 +49,18 @@ def prune_by_rounds(
         ValueError: scores aren't finite.
     """
     mask = sf.full_mask(params)
-    counts = sf.round_counts(mask, compression, rounds, schedule, sf.global_top_k)
+    counts = sf.round_counts(mask, compression, rounds, schedule, select)
     for index, row in enumerate(counts):
         round_key = None if key is None else jax.random.fold_in(key, index)
         mask, finite, *layers = _round(
-            score_fn, params, mask, row[None], batch=batch, key=round_key
+            score_fn,
+            params,
+            mask,
+            row[None],
+            batch=batch,
+            key=round_key,
+            regrow=regrow,
+            select=select,
         )
         if not finite:
             raise ValueError(f"scores aren't finite in round {index + 1} of {rounds}")
@@ -58,13 +68,23 @@ def prune_by_rounds(
         yield Round(mask, scores.astype(np.float64), cut.astype(np.float64), kept.astype(np.int64))
 
 
-@partial(jax.jit, static_argnames="score_fn")
+@partial(jax.jit, static_argnames=("score_fn", "regrow", "select"))
 def _round(
-    score_fn: Callable[..., Any], params: Any, mask: Any, row: Any, *, batch: Any, key: Any
+    score_fn: Callable[..., Any],
+    params: Any,
+    mask: Any,
+    row: Any,
+    *,
+    batch: Any,
+    key: Any,
+    regrow: bool,
+    select: sf.Selection,
 ) -> Any:
-    scores = score_fn(params, mask, batch, key)
+    scores = competing(score_fn, regrow=regrow)(params, mask, batch, key)
     # Computed once, for the cut and for the sums.
-    after, history = sf.prune_rounds(lambda *_: scores, params, mask, row)
+    after, history = sf.prune_rounds(
+        lambda *_: scores, params, mask, row, select=select, regrow=regrow
+    )
     trees = (mask, after, scores)
     layers = [each for each in zip(*map(jax.tree.leaves, trees), strict=True) if each[0].ndim]
     before = jnp.stack([jnp.sum(jnp.where(m, s, 0)) for m, _, s in layers])

@@ -9,7 +9,7 @@ import jax
 
 import synflow_jax as sf
 from experiments.data import class_batch, load, normalized
-from experiments.methods import METHODS, score_fns
+from experiments.method_table import METHODS, PAPER_METHODS, score_fns
 from experiments.runs.cells import run_cells
 from experiments.runs.folders import open_run
 from experiments.runs.options import refuse
@@ -20,17 +20,17 @@ T = TypeVar("T")
 
 
 def default_methods(options: ScoreOptions, subject: Subject) -> tuple[str, ...]:
-    """The options' methods, by default all, but without data those that need none."""
+    """The options' methods, by default the paper's, but without data those that need none."""
     has_data = options.data is not None or subject == SMALL
     return options.methods or tuple(
-        name for name, method in METHODS.items() if has_data or not method.needs_data
+        name for name in PAPER_METHODS if has_data or not METHODS[name].needs_data
     )
 
 
 def scoring_batches(
     options: ScoreOptions, subject: Subject, methods: tuple[str, ...]
 ) -> Callable[[jax.Array], Any]:
-    """``key`` to the batch that SNIP and GraSP score with: some images of each class.
+    """``key`` to the batch that methods score with: some images of each class.
 
     None where no method needs it. By default it comes from the digits.
 

@@ -8,6 +8,7 @@ from synflow_jax.checks.arguments import check_instance as check_instance
 from synflow_jax.checks.arguments import check_key as check_key
 from synflow_jax.checks.arguments import check_keys as check_keys
 from synflow_jax.checks.arguments import check_number as check_number
+from synflow_jax.checks.arguments import check_optimizer as check_optimizer
 from synflow_jax.checks.arguments import check_pair as check_pair
 from synflow_jax.checks.arguments import check_params_fn as check_params_fn
 from synflow_jax.checks.arguments import check_rounds as check_rounds

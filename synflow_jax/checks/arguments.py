@@ -126,6 +126,15 @@ def check_callable(name: str, fn: Any, arguments: str, instead: str) -> None:
         raise TypeError(f"{must}, but {shown(fn)} takes {signature}; pass {instead}") from None
 
 
+def check_optimizer(name: str, optimizer: Any, instead: str) -> None:
+    """An Optax transformation, and not what makes one."""
+    functions = (getattr(optimizer, part, None) for part in ("init", "update"))
+    if isinstance(optimizer, type) or not all(callable(function) for function in functions):
+        raise TypeError(
+            f"{name} must be an optax transformation, got {name}={shown(optimizer)}; pass {instead}"
+        )
+
+
 def check_params_fn(name: str, fn: Any, arguments: str, instead: str) -> None:
     """A function whose first argument is the params, which a module isn't."""
     if is_module(fn):

@@ -46,9 +46,9 @@ def effective(
             prunable, a scalar ``True``, counts as kept.
         inputs: an example, or its shapes as ``jax.ShapeDtypeStruct``; the numbers don't matter.
         by: ``"flow"``, for networks of which `synflow` reads the linear network; or
-            ``"topology"``, for any network, where an operation that isn't understood counts as
-            leading from all of its operands to all of its results, rounds of a loop count
-            together, and what no input reaches counts as 0.
+            ``"topology"``, for any network that has gradients, where an operation that isn't
+            understood counts as leading from all of its operands to all of its results, rounds of a
+            loop count together, and what no input reaches counts as 0.
 
     Returns:
         A mask: boolean leaves in the shape of the parameter where prunable, scalar ``True``

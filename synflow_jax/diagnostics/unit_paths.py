@@ -34,7 +34,10 @@ def on_unit_paths(apply_fn: ApplyFn, shapes: Params, mask: Mask, inputs: Any) ->
 
         return jax.vjp(results, _floats(params))[1](back)[0]
 
-    program = wiring.traced(gradients, leaves, inputs, _floats(outputs))
+    def traced(params: list[Any], inputs: Any) -> wiring.Program:
+        return wiring.traced(gradients, params, inputs, _floats(outputs))
+
+    program = called("apply_fn", traced, leaves, inputs)
     others = program.inputs[len(leaves) :]
     facts = [_kept(np.asarray(leaf)) for leaf in jax.tree.leaves(mask)]
     facts += [wiring.unknown(len(program.shape(value))) for value in others]

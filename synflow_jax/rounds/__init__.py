@@ -6,7 +6,6 @@ came out (`compiled`, `zero_scores`).
 
 from synflow_jax.rounds.compiled import check_history as check_history
 from synflow_jax.rounds.compiled import compiled_rounds as compiled_rounds
-from synflow_jax.rounds.compiled import on_device as on_device
 from synflow_jax.rounds.compiled import with_exact_kept as with_exact_kept
 from synflow_jax.rounds.counts import are_as_counted as are_as_counted
 from synflow_jax.rounds.counts import counts_from_all as counts_from_all

@@ -11,7 +11,7 @@ from synflow_jax.homogeneous import registrations
 from synflow_jax.rounds.counts import are_as_counted
 from synflow_jax.rounds.loop import prune_rounds
 from synflow_jax.rounds.zero_scores import check_zero_scores, may_be_zero
-from synflow_jax.selection import TwoWordCount, two_words
+from synflow_jax.selection import on_device
 from synflow_jax.types import History, Mask, Params, ScoreFn, Selection
 
 
@@ -71,11 +71,6 @@ def compiled_rounds(
         first = where.format(1)
         check_zero_scores(score_fn, params, start, mask, batch=batch, key=key, where=first)
     return mask, with_exact_kept(history, counts)
-
-
-def on_device(counts: np.ndarray) -> jax.Array | np.ndarray | TwoWordCount:
-    """Counts from `round_counts` for the compiled loop: int64 ones as a `TwoWordCount`."""
-    return two_words(counts) if counts.dtype == np.int64 else counts
 
 
 def with_exact_kept(history: History, counts: np.ndarray) -> History:

@@ -1,6 +1,5 @@
 """Where pruning starts, and how many weights each of its rounds keeps."""
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from synflow_jax.checks import (
     check_values,
 )
 from synflow_jax.masks import full_mask
-from synflow_jax.selection import count
+from synflow_jax.selection import count, counts_of
 from synflow_jax.types import Mask, Params, Prunable, Schedule, Selection
 
 
@@ -91,7 +90,7 @@ def round_counts(
     if kept < size:
         densities = densities * (kept / size)
         densities[-1] = round_densities(schedule, compression, 1)[-1]
-    return _counts([leaf.shape for leaf in layers], densities, select)
+    return counts_of(select, [leaf.shape for leaf in layers], densities)
 
 
 def counts_from_all(
@@ -102,21 +101,7 @@ def counts_from_all(
     select: Selection,
 ) -> np.ndarray:
     """`round_counts` from the mask that keeps everything, by the shapes of its prunable leaves."""
-    return _counts(shapes, round_densities(schedule, compression, rounds), select)
-
-
-def _counts(
-    shapes: Sequence[tuple[int, ...]], densities: np.ndarray, select: Selection
-) -> np.ndarray:
-    layers = shapes if select.shapes else [math.prod(shape) for shape in shapes]
-    counts = np.asarray(select.counts(layers, densities))
-    rounds = len(densities)
-    if counts.ndim != 2 or len(counts) != rounds or counts.dtype.kind not in "iu":
-        raise ValueError(
-            f"select.counts must return integers of shape (rounds, groups) for {rounds} rounds, "
-            f"got {counts.dtype}{counts.shape}"
-        )
-    return counts.astype(np.int32) if counts.max() < 2**31 else counts
+    return counts_of(select, shapes, round_densities(schedule, compression, rounds))
 
 
 def are_as_counted(kept: Any, asked: Any, select: Selection) -> Any:

@@ -1,6 +1,8 @@
 """Saliency scores: factories that each return a `ScoreFn`."""
 
+from synflow_jax.scores.edge_popup import edge_popup as edge_popup
 from synflow_jax.scores.fisher import fisher as fisher
+from synflow_jax.scores.gem_miner import gem_miner as gem_miner
 from synflow_jax.scores.grasp import grasp as grasp
 from synflow_jax.scores.lamp import lamp as lamp
 from synflow_jax.scores.magnitude import magnitude as magnitude

@@ -37,8 +37,9 @@ least leaves less than a third of the range. On several devices only counts are 
 The parts: `ordered_bits`; `two_words`, counts beyond int32; `counting`, a pass; `search`, bounds
 and pivots; `lanes`, the last few numbers; `kth`, the whole search; `ties`, the first of equal
 numbers; `joining`, of small arrays; `reductions`; `top_k`, what is public; `groups`, what is ranked
-together; `densities`, layers that keep different parts by their shapes; `weighted`, scores that
-weigh something, for `blocks`; `n_m`. Nothing outside of the
+together; `budgets`, whole numbers of weights for layers that keep different parts, by their shapes
+(`densities`, `igq`) or where they stand (`by_depth`, `ordered`); `weighted`, scores that weigh
+something, for `blocks`; `n_m`; `applied`, the counts of any selection. Nothing outside of the
 package imports more than what is named below.
 
 Sources: dividing numbers by their bits, from the highest on, is radix exchange (Knuth, The Art of
@@ -48,12 +49,19 @@ the k-th by way of a sample are from Floyd and Rivest 1975, "Expected time bound
 radix search with one by buckets: evenly spread pivots, between two of which the next are spread.
 """
 
+from synflow_jax.selection.applied import counts_of as counts_of
+from synflow_jax.selection.applied import on_device as on_device
 from synflow_jax.selection.blocks import block_top_k as block_top_k
+from synflow_jax.selection.by_depth import smart_ratio as smart_ratio
+from synflow_jax.selection.by_depth import uniform_plus as uniform_plus
+from synflow_jax.selection.densities import erdos_renyi as erdos_renyi
 from synflow_jax.selection.densities import erdos_renyi_kernel as erdos_renyi_kernel
 from synflow_jax.selection.groups import global_top_k as global_top_k
 from synflow_jax.selection.groups import kept_counts as kept_counts
 from synflow_jax.selection.groups import local_top_k as local_top_k
+from synflow_jax.selection.igq import igq as igq
 from synflow_jax.selection.n_m import n_m_top_k as n_m_top_k
+from synflow_jax.selection.ordered import in_order as in_order
 from synflow_jax.selection.reductions import count as count
 from synflow_jax.selection.reductions import largest as largest
 from synflow_jax.selection.top_k import kth_highest as kth_highest

@@ -1,16 +1,19 @@
-"""Selections that give each layer a density of its own, by its shape."""
+"""Selections that give small layers larger densities: Erdős-Rényi, and its form for kernels."""
 
-import math
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import numpy as np
 
-from synflow_jax.selection.groups import kept_counts, local_top_k
+from synflow_jax.selection.budgets import Shapes, exact_counts, sizes_of
+from synflow_jax.selection.groups import local_top_k
 from synflow_jax.types import Selection
 
 
-def capped_densities(sizes: Sequence[int], weights: Sequence[float], density: float) -> np.ndarray:
+def capped_densities(
+    sizes: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray, density: float
+) -> np.ndarray:
     """Densities in proportion to ``weights``, at most 1, that keep ``density`` of all together.
 
     The factor ``e`` of ``min(1, e * weights)`` is solved for: layers that would exceed 1 are dense,
@@ -39,26 +42,35 @@ def capped_densities(sizes: Sequence[int], weights: Sequence[float], density: fl
     return np.ones(len(size))
 
 
-def _kernel_counts(shapes: Sequence[tuple[int, ...]], densities: np.ndarray) -> np.ndarray:
-    sizes = [math.prod(shape) for shape in shapes]
+def erdos_renyi_densities(shapes: Shapes, density: float) -> np.ndarray:
+    """A `Rule`: in proportion to ``(n_in + n_out) / (n_in * n_out)``."""
+    last = [shape[-2:] for shape in shapes]
+    return capped_densities(sizes_of(shapes), _sum_over_product(last), density)
+
+
+def erdos_renyi_kernel_densities(shapes: Shapes, density: float) -> np.ndarray:
+    """A `Rule`: in proportion to the sum of all axes' sizes over their product."""
+    return capped_densities(sizes_of(shapes), _sum_over_product(shapes), density)
+
+
+def _sum_over_product(shapes: Shapes) -> list[float]:
     # A layer without weights takes part in nothing.
-    weights = [sum(shape) / max(size, 1) for shape, size in zip(shapes, sizes, strict=True)]
-    rows = [capped_densities(sizes, weights, density) for density in densities]
-    columns = zip(sizes, np.asarray(rows).T, strict=True)
-    return np.stack([kept_counts(size, column) for size, column in columns], axis=1)
+    pairs = zip(shapes, sizes_of(shapes), strict=True)
+    return [sum(shape) / max(size, 1) for shape, size in pairs]
 
 
-def _keep_kernel(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
-    """Keeps the highest scores of each layer, more of small layers: Erdős-Rényi-Kernel densities.
+def _keep(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
+    """Keeps the highest scores of each layer, more of small layers: Erdős-Rényi densities.
 
-    A `Selection` for ``prune(..., select=sf.erdos_renyi_kernel)`` and `prune_gradually`. A layer of
-    shape ``(n1, ..., nk)`` gets the density ``min(1, e * (n1 + ... + nk) / (n1 * ... * nk))``, with
-    ``e`` such that all layers together get the density that's asked for (Evci et al. 2020,
-    arXiv:1911.11134, section 3; Mocanu et al. 2018, arXiv:1707.04780, for dense layers): where a
-    layer's share would exceed 1 it stays dense, and ``e`` is solved for again. Of ``size`` weights
-    a layer of density ``d`` keeps exactly ``size - floor((1 - d) * size)``, so that all together
-    keep up to one weight a layer more than with `global_top_k`. Of equal scores the first are kept,
-    row by row.
+    A `Selection` for ``prune(..., select=sf.erdos_renyi)`` and `prune_gradually`. A layer whose two
+    last axes have sizes ``n_in`` and ``n_out`` gets the density ``min(1, e * (n_in + n_out) /
+    (n_in * n_out))``, with ``e`` such that all layers together get the density that's asked for
+    (Mocanu et al. 2018, arXiv:1707.04780, as is done for convolutions in programs that
+    compare it with `erdos_renyi_kernel`). Where a layer's share would exceed 1 it stays dense, and
+    ``e`` is solved for again. All layers together keep as many weights as with `global_top_k`: the
+    shares are rounded to whole numbers by their largest remainders. A layer keeps at least one
+    weight if there are enough, and never more than in an earlier round. Of equal scores the first
+    are kept, row by row.
 
     Args:
         scores: floating-point arrays, one for each layer.
@@ -69,13 +81,49 @@ def _keep_kernel(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]
 
     Raises:
         TypeError: scores aren't floating-point arrays.
+        ValueError: from ``counts``, there is one layer alone.
 
     >>> import numpy as np
     >>> import synflow_jax as sf
-    >>> sf.erdos_renyi_kernel.counts([(3, 3, 16, 16), (16, 10)], np.array([0.1]))
-    array([[147, 101]])
+    >>> sf.erdos_renyi.counts([(2, 4), (3, 6), (2, 4, 6)], np.array([0.5]))
+    array([[ 6, 10, 21]])
     """
     return local_top_k.keep(scores, row)
 
 
-erdos_renyi_kernel = Selection(_kernel_counts, _keep_kernel, shapes=True)
+def _keep_kernel(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
+    """Keeps the highest scores of each layer, more of small layers: Erdős-Rényi-Kernel densities.
+
+    A `Selection` for ``prune(..., select=sf.erdos_renyi_kernel)`` and `prune_gradually`. A layer of
+    shape ``(n1, ..., nk)`` gets the density ``min(1, e * (n1 + ... + nk) / (n1 * ... * nk))``, with
+    ``e`` such that all layers together get the density that's asked for (Evci et al. 2020,
+    arXiv:1911.11134, section 3). Where a layer's share would exceed 1 it stays dense, and ``e`` is
+    solved for again. In all else it's `erdos_renyi`, with which it agrees on dense layers.
+
+    Args:
+        scores: floating-point arrays, one for each layer.
+        row: how many to keep in each layer, int32 of shape ``(layers,)``.
+
+    Returns:
+        A boolean array for each layer, ``True`` where the score is kept.
+
+    Raises:
+        TypeError: scores aren't floating-point arrays.
+        ValueError: from ``counts``, there is one layer alone.
+
+    >>> import numpy as np
+    >>> import synflow_jax as sf
+    >>> sf.erdos_renyi_kernel.counts([(3, 3, 16, 16), (16, 10)], np.array([0.1]))
+    array([[147, 100]])
+    """
+    return local_top_k.keep(scores, row)
+
+
+erdos_renyi = Selection(
+    partial(exact_counts, "erdos_renyi", erdos_renyi_densities), _keep, shapes=True
+)
+erdos_renyi_kernel = Selection(
+    partial(exact_counts, "erdos_renyi_kernel", erdos_renyi_kernel_densities),
+    _keep_kernel,
+    shapes=True,
+)

@@ -75,8 +75,8 @@ def prune_gradually(
         end: the step of the last change, or up to ``every - 1`` after it.
         every: steps from one change to the next.
         schedule: `cubic`, `linear`, `exponential`, or your own.
-        select: `global_top_k`, `local_top_k` for the same density in each layer,
-            `erdos_renyi_kernel`, `n_m_top_k` or `block_top_k`.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, or any other that
+            `prune` takes.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         key: a ``jax.random.key`` for the score function; each change folds in its step.
 
@@ -145,6 +145,7 @@ def prune_gradually(
         updates: optax.Updates, state: Any, params: Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, ChangingState]:
         check_update("prune_gradually", ChangingState, updates, state, params)
+
         outer = state.mask, state.step, state.key
         mask = lax.cond(changes.include(state.step), cut, _as_it_is, outer, updates, params)
         new, inner_state = masked_step(inner, mask, updates, state.inner, params, **extra)

@@ -6,19 +6,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from synflow_jax.checks import check_instance, check_mask, check_structure, shown
+from synflow_jax.checks import check_instance, check_mask, check_optimizer, check_structure
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import Mask, Params
 
 
 def checked_inner(inner: Any, door: str) -> optax.GradientTransformationExtraArgs:
     """``inner``, if it's an optax transformation; ``door`` is the call that would be right."""
-    if isinstance(inner, type) or not all(
-        callable(getattr(inner, name, None)) for name in ("init", "update")
-    ):
-        raise TypeError(
-            f"inner must be an optax transformation, got inner={shown(inner)}; pass {door}"
-        )
+    check_optimizer("inner", inner, door)
     return optax.with_extra_args_support(inner)
 
 

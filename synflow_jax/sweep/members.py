@@ -26,14 +26,13 @@ from synflow_jax.rounds import (
     check_history,
     check_zero_scores,
     may_be_zero,
-    on_device,
     prune_rounds,
     round_counts,
     start_mask,
     with_exact_kept,
 )
 from synflow_jax.schedules import exponential
-from synflow_jax.selection import TwoWordCount, global_top_k
+from synflow_jax.selection import TwoWordCount, global_top_k, on_device
 from synflow_jax.sweep.spread import (
     Spread,
     good_chunk,

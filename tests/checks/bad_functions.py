@@ -79,6 +79,16 @@ FUNCTIONS: dict[str, Case] = {
         ValueError,
         ["select.counts", "(rounds, groups)", "float64(1,)"],
     ),
+    "select.slack": (
+        lambda: prune(select=replace(sf.global_top_k, slack=-1)),
+        ValueError,
+        ["select.slack", ">= 0", "select.slack=-1"],
+    ),
+    "select.shapes": (
+        lambda: prune(select=replace(sf.global_top_k, shapes="yes")),
+        TypeError,
+        ["select.shapes", "bool", "'yes'"],
+    ),
     "select of nothing": (
         lambda: prune(select=sf.Selection(None, None)),
         TypeError,

@@ -67,6 +67,13 @@ class Graph:
                 self.edges.append((source, after[y, x, c], None))
         return after
 
+    def mean(self, before: Nodes) -> Nodes:
+        """Over all positions."""
+        after = self.new(before.shape[-1])
+        for y, x, c in np.ndindex(*before.shape):
+            self.edges.append((before[y, x, c], after[c], None))
+        return after
+
     def add(self, *values: Nodes) -> Nodes:
         after = self.new(*values[0].shape)
         for value in values:

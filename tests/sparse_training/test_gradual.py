@@ -107,12 +107,20 @@ def uniform(density: float) -> dict[str, int]:
 
 
 def kernel_densities(density: float) -> dict[str, int]:
-    """Erdős-Rényi-Kernel by hand: (8 + 3) / 24 is the largest share, dense beyond 1."""
+    """Erdős-Rényi-Kernel by hand: (8 + 3) / 24 is the largest share, dense beyond 1.
+
+    What rounding down leaves over goes to the largest remainders, the first of equal ones.
+    """
     shares = {"first": 16 / 64, "second": 16 / 64, "third": 11 / 24}
     factor = density * SIZE / (16 + 16 + 11)
     if factor * shares["third"] > 1:
         factor = (density * SIZE - 24) / (16 + 16)
-    return {n: kept(made()[n].size, min(1.0, factor * share)) for n, share in shares.items()}
+    exact = {n: made()[n].size * min(1.0, factor * share) for n, share in shares.items()}
+    counts = {n: int(own) for n, own in exact.items()}
+    by_remainder = sorted(exact, key=lambda n: round(int(exact[n]) - exact[n], 9))
+    for name in by_remainder[: kept(SIZE, density) - sum(counts.values())]:
+        counts[name] += 1
+    return counts
 
 
 CASES = {
