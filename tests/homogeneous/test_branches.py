@@ -67,7 +67,7 @@ def test_scores_by_another_program() -> None:
         return jnp.sum((x + (gate / held(gate.mean()) * (x @ w["u"])) @ w["d"]) @ w["h"])
 
     inputs = jnp.ones((1, 4, 5))
-    flow = sf.flow(apply_fn, params, inputs, through="attention")
+    flow = sf.flow(apply_fn, params, inputs, through="attention", biases=True)
     sizes = jax.tree.map(jnp.abs, params)
     expected, gradient = jax.value_and_grad(by_hand)(sizes)
     power = int(flow.exponent)
