@@ -9,28 +9,33 @@ What is held constant has its biases in either case: without them a class's toke
 would have no query, and nothing of the image would reach it.
 """
 
-import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from synflow_jax import wiring
+from synflow_jax.homogeneous.decisions import Action, Decision, Kind
 from synflow_jax.homogeneous.equations import Mode, NonHomogeneousError, Site, constant
-from synflow_jax.homogeneous.kinds import Action, Decision, Kind, Reader
+from synflow_jax.homogeneous.kinds import Reader
 from synflow_jax.homogeneous.loops import scanned
 from synflow_jax.homogeneous.operands import absolute, all_unfolded
 from synflow_jax.homogeneous.rules import RULES
-from synflow_jax.homogeneous.scaled import Scaled, aligned, grown, normalized, scaled, unfolded
-from synflow_jax.homogeneous.signs import Sign
+from synflow_jax.homogeneous.scaled import Scaled, scaled, unfolded
 from synflow_jax.homogeneous.values import Coefficient, Value, fixed, literal_of, param
-
-# A number this low or lower that is added to logits can only be meant to hide positions.
-_HIDES = -1e4
+from synflow_jax.homogeneous.weighing import (
+    added,
+    check_masks,
+    check_rows,
+    constant_flow,
+    gate,
+    met,
+    share,
+    shown,
+)
 
 
 def branching_outputs(
@@ -211,7 +216,7 @@ class _Runner:
             if step is None or step.name == "scan" or (past and number in self.carried):
                 held = number in self.carried
                 self.again[key] = (
-                    _constant_flow(self.both()[-1].value(number)) if held else self.value(number)
+                    constant_flow(self.both()[-1].value(number)) if held else self.value(number)
                 )
                 return self.again[key]
             decision = reader.decisions[id(step)]
@@ -241,24 +246,27 @@ class _Runner:
             case Action.SAME:
                 found = [flow] * len(step.results)
             case Action.UNSIGNED:
-                found = [_added([unfolded(each) for each in given if isinstance(each, Scaled)])]
+                found = [added([unfolded(each) for each in given if isinstance(each, Scaled)])]
             case Action.ONES:
                 aval = self.reader.program.avals[step.results[0]]
                 found = [fixed(np.ones(aval.shape, aval.dtype))]
             case Action.BIND:
                 found = [*constant(step.equation, given)]
             case Action.START:
+                check_rows(site, given)
                 (rows,) = constant(step.equation, given)
                 found = [scaled(jnp.asarray(absolute(site, rows)))]
             case Action.MASK:
-                found = [_shown(site, decision.flow, given)]
+                found = [shown(site, decision.flow, given)]
             case Action.SHARE:
-                found = [_share(flow, self.reader.infos[step.operands[1]].axes)]
+                axes = self.reader.infos[step.operands[1]].axes
+                check_masks(self.reader, self.values, step.operands[0], axes)
+                found = [share(flow, axes)]
             case Action.MEET:
-                found = [_met(site, *given)]
+                found = [met(site, *given)]
             case Action.WEIGH:
                 assert decision.weight is not None
-                given[decision.weight] = _gate(self.held(step.operands[decision.weight], False))
+                given[decision.weight] = gate(self.held(step.operands[decision.weight], False))
                 found = self.ruled(step, site, given)
             case _:
                 found = self.ruled(step, site, given)
@@ -291,60 +299,3 @@ class _Runner:
 def _constant(program: wiring.Program, number: int) -> Coefficient:
     value = program.constants[number]
     return literal_of(value, program.avals[number]) if number in program.literals else fixed(value)
-
-
-def _constant_flow(value: Value) -> Value:
-    if isinstance(value, Scaled):
-        return replace(value, mantissa=lax.stop_gradient(value.mantissa))
-    return replace(value, value=lax.stop_gradient(value.value))
-
-
-def _gate(value: Value) -> Coefficient:
-    """Weights as they are; a gate divided by its mean."""
-    if isinstance(value, Coefficient):
-        return value
-    x = unfolded(value).mantissa
-    mean = lax.stop_gradient(jnp.mean(x))
-    return Coefficient(x / jnp.where(mean > 0, mean, 1), trained=True, sign=Sign.NONNEGATIVE)
-
-
-def _share(flow: Scaled, axes: tuple[int, ...]) -> Coefficient:
-    """The flow divided by its sums."""
-    x = unfolded(flow).mantissa
-    total = lax.stop_gradient(jnp.sum(x, axes, keepdims=True))
-    share = x / jnp.where(total > 0, total, 1)
-    return Coefficient(share, trained=True, sign=Sign.NONNEGATIVE)
-
-
-def _added(flows: list[Scaled]) -> Scaled:
-    """The sum of flows of one shape."""
-    parts = aligned(*flows)
-    mantissa = functools.reduce(jnp.add, [part.mantissa for part in parts])
-    return grown(replace(parts[0], mantissa=mantissa), 1)
-
-
-def _met(site: Site, left: Scaled, right: Scaled) -> Scaled:
-    left, right = normalized(unfolded(left)), normalized(unfolded(right))
-    mantissa = site.bind(left.mantissa, right.mantissa)
-    return normalized(Scaled(mantissa, left.exponent + right.exponent))
-
-
-def _shown(site: Site, flow: int, operands: list[Value]) -> Scaled:
-    """Logits, 0 where they are hidden. What else is added to them is left out."""
-    own = operands[flow]
-    assert isinstance(own, Scaled)
-    own = unfolded(own)
-    zeros = jnp.zeros_like(own.mantissa)
-    if site.equation.primitive.name == "add":
-        (bias,) = (each for each in operands if isinstance(each, Coefficient))
-        return replace(
-            own, mantissa=jnp.where(jnp.asarray(bias.value) > _HIDES, own.mantissa, zeros)
-        )
-    which, *cases = operands
-    arrays = [own.mantissa if case is operands[flow] else zeros for case in cases]
-    for case in cases:
-        low = isinstance(case, Coefficient) and case.holds(lambda x: x <= _HIDES)
-        if case is not operands[flow] and not low:
-            raise site.refuse("it fills in a number that doesn't hide positions of attention")
-    assert isinstance(which, Coefficient)
-    return replace(own, mantissa=site.bind(which.value, *arrays))
