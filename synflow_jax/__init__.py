@@ -37,6 +37,8 @@ from synflow_jax.diagnostics import effective as effective
 from synflow_jax.diagnostics import layer_order as layer_order
 from synflow_jax.diagnostics import layer_table as layer_table
 from synflow_jax.diagnostics import multiplications as multiplications
+from synflow_jax.early_bird import early_bird as early_bird
+from synflow_jax.early_bird import mask_distance as mask_distance
 from synflow_jax.homogeneous import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
@@ -106,6 +108,7 @@ from synflow_jax.units import UnitHistory as UnitHistory
 from synflow_jax.units import Units as Units
 from synflow_jax.units import prune_units as prune_units
 from synflow_jax.units import units as units
+from synflow_jax.walks import phew as phew
 
 if TYPE_CHECKING:
     from synflow_jax import models as models

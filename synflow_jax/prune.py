@@ -56,7 +56,8 @@ def prune(
         rounds: score-and-cut steps. The paper takes 100 for SynFlow and 1 for the others.
         schedule: `exponential`, `linear`, or your own.
         select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
-            whole blocks, or `n_m_top_k` for N of each M.
+            whole blocks, `n_m_top_k` for N of each M, or densities by layer: `erdos_renyi`,
+            `erdos_renyi_kernel`, `igq`, `uniform_plus`, `smart_ratio`.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask to go on from. It then also says what is prunable; ``compression``
             still counts from all prunable weights, and the schedule starts at the mask's density.

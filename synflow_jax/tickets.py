@@ -94,8 +94,9 @@ def tickets(
             default `magnitude`.
         batch: data for the score function, the same in every level.
         schedule: density by level: `exponential`, `linear`, or your own.
-        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
-            whole blocks, or `n_m_top_k` for N of each M.
+        select: `global_top_k`, `local_top_k` for the same density in each layer,
+            `erdos_renyi_kernel` for one by its shape, `block_top_k` for whole blocks, or
+            `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask to start from. It then also says what is prunable; ``compression``
             still counts from all prunable weights.

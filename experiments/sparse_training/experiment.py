@@ -93,16 +93,13 @@ def way_rows(
     name: str, asked: Asked, members: Sequence[Member], start_of: Callable[[Member], Any]
 ) -> list[EpochRow]:
     """All seeds of a way at one compression."""
-    # One compilation for all masks that keep as many weights of each layer.
-    setups: dict[tuple[int, ...], Setup] = {}
+    masks = [start_of(member) for member in members]
+    # Rewiring exchanges as many weights as of the first mask, so that one compilation serves all.
+    setup = WAYS[name].setup(asked, masks[0])
     rows = []
-    for member in members:
-        mask = start_of(member)
-        kept = tuple(row.kept for row in sf.layer_table(mask, member.network.params).rows)
-        if kept not in setups:
-            setups[kept] = WAYS[name].setup(asked, mask)
-        masks, accuracies = trained(WAYS[name], asked, setups[kept], member, mask)
-        pairs = zip(described(masks), accuracies, strict=True)
+    for member, mask in zip(members, masks, strict=True):
+        found, accuracies = trained(WAYS[name], asked, setup, member, mask)
+        pairs = zip(described(found), accuracies, strict=True)
         for epoch, (counts, top1) in enumerate(pairs):
             rows.append(EpochRow(name, asked.compression, member.seed, epoch, *counts, top1))
     return rows

@@ -20,7 +20,7 @@ WAYS = {False: "SynFlow units", True: "SynFlow units, uniform"}
 
 
 class SizeRow(NamedTuple):
-    """What pruning leaves of an untrained network.
+    """What pruning leaves of an untrained network; accuracies aren't compared.
 
     Attributes:
         network: its name.
@@ -30,6 +30,8 @@ class SizeRow(NamedTuple):
         left: those left.
         multiplications: multiply-adds of dense and convolutional layers for one image.
         multiplications_left: those left.
+        fewest: units that are left of the class that keeps the fewest.
+        most: those of the class that keeps the most.
     """
 
     network: str
@@ -39,6 +41,8 @@ class SizeRow(NamedTuple):
     left: int
     multiplications: int
     multiplications_left: int
+    fewest: int
+    most: int
 
 
 def compare(options: Options, folder: Path) -> str:
@@ -53,16 +57,14 @@ def compare(options: Options, folder: Path) -> str:
     return size_table(run_cells(folder, cells, SizeRow))
 
 
-def size_rows(
-    options: Options, subject: Subject, *, per_class: bool, speed_ups: tuple[float, ...] = SPEED_UPS
-) -> list[SizeRow]:
+def size_rows(options: Options, subject: Subject, *, per_class: bool) -> list[SizeRow]:
     """The network pruned by SynFlow to each speed-up."""
     network = untrained(subject)
     params = network.params_of(jax.random.key(options.seed))
     units = sf.units(network.apply_fn, params, network.inputs)
     score_fn = sf.synflow(network.apply_fn, network.inputs)
     rows = []
-    for speed_up in speed_ups:
+    for speed_up in SPEED_UPS:
         _, history = sf.prune_units(
             score_fn,
             params,
@@ -71,24 +73,33 @@ def size_rows(
             rounds=options.rounds,
             per_class=per_class,
         )
-        left = int(history.weights[-1]), int(history.multiplications[-1])
-        sizes = units.weights, left[0], units.multiplications, left[1]
-        rows.append(SizeRow(subject.model, WAYS[per_class], speed_up, *sizes))
+        row = SizeRow(
+            network=subject.model,
+            way=WAYS[per_class],
+            asked=speed_up,
+            weights=units.weights,
+            left=int(history.weights[-1]),
+            multiplications=units.multiplications,
+            multiplications_left=int(history.multiplications[-1]),
+            fewest=int(history.units_by_class[-1].min()),
+            most=int(history.units_by_class[-1].max()),
+        )
+        rows.append(row)
     return rows
 
 
 def size_table(rows: list[SizeRow]) -> str:
     """A line for each pruned network, by network and speed-up, ours before those published."""
     lines: list[tuple[str, ...]] = [
-        ("network", "pruned by", "speed-up", "multiplications", "left", "weights", "left")
+        ("network", "pruned by", "speed-up", "products", "left", "weights", "left", "units")
     ]
     for network in dict.fromkeys(row.network for row in rows):
         own = [row for row in rows if row.network == network]
         lines += [_line(row) for row in sorted(own, key=lambda row: row.asked)]
         lines += [_published_line(each) for each in PUBLISHED if each.network == network]
     note = (
-        "Multiplications before / after (speed-up), and what is left; accuracies aren't compared.\n"
-        "(published): by Torch-Pruning, of trained networks, by its own count."
+        "Speed-up: multiplications (products) before / after. Units: of layers with the fewest\n"
+        "and the most. (published): by Torch-Pruning, of trained networks, by its own count."
     )
     return f"{aligned(lines)}\n{note}"
 
@@ -102,10 +113,11 @@ def _line(row: SizeRow) -> tuple[str, ...]:
         f"{row.multiplications_left / row.multiplications:.2%}",
         f"{row.left:,}",
         f"{row.left / row.weights:.2%}",
+        f"{row.fewest}-{row.most}",
     )
 
 
 def _published_line(row: Published) -> tuple[str, ...]:
     shares = ["" if x is None else f"{x:.2%}" for x in (row.multiplications, row.weights)]
     name = f"{row.name} (published)"
-    return row.network, name, f"{row.speed_up:.2f}", "", shares[0], "", shares[1]
+    return row.network, name, f"{row.speed_up:.2f}", "", shares[0], "", shares[1], ""

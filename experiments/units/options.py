@@ -32,7 +32,7 @@ class Options(RunOptions):
     """Rounds of SynFlow; the other methods take one."""
     timed: tuple[WayName, ...] = ("synflow", "weights")
     """Ways whose networks' training steps are timed: at every other fraction, of the first seed."""
-    steps: int = 30
+    steps: int = 100
     """Steps that are timed; their median counts."""
     compare: bool = False
     """Print instead how many multiplications and weights are left of ResNet-56 and VGG-19-BN at

@@ -1,10 +1,10 @@
 """What Torch-Pruning publishes of ResNet-56 on CIFAR-10 and VGG-19-BN on CIFAR-100.
 
 Of github.com/VainF/Torch-Pruning (Fang et al. 2023, arXiv:2301.12900): speed-ups are those of the
-table in reproduce/readme.md, fractions those that its training logs print below reproduce/run and
-benchmarks/run. The logs count multiplications of normalizations, activations, pooling and biases
-too: 127.12 M of the whole ResNet-56 and 512.73 M of the whole VGG-19-BN, which at 32x32 doesn't
-halve the image before its last stage.
+table in reproduce/readme.md, fractions those that the training logs below reproduce/run and
+benchmarks/run print. They count multiplications of normalizations, activations, pooling and biases
+too: 127.12 M of the whole ResNet-56, and 512.73 M of the whole VGG-19-BN, as comes out if its image
+isn't halved before the last stage.
 """
 
 from typing import NamedTuple

@@ -18,6 +18,8 @@ network, equation by equation:
   `windows`, `convolution`).
 - where activation patterns matter, ReLUs let the flow through where they are open in the real
   network on real inputs (`patterns`).
+- with attention, normalization and gates the program is read first (`kinds`), and what weighs the
+  flow is computed with its own weights alone (`branches`).
 - where only it counts whether a path leads somewhere, all values are 0 or 1 (`paths`).
 
 What a linear network can't have is refused with its line in the user's source (`equations`).
@@ -27,6 +29,7 @@ returns: `Site`, `Scaled`, `Coefficient`.
 """
 
 from synflow_jax.homogeneous.activations import register_activation as register_activation
+from synflow_jax.homogeneous.branches import branching_outputs as branching_outputs
 from synflow_jax.homogeneous.equations import Mode as Mode
 from synflow_jax.homogeneous.equations import NonHomogeneousError as NonHomogeneousError
 from synflow_jax.homogeneous.equations import Site as Site

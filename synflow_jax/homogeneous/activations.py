@@ -61,6 +61,11 @@ def in_activation(site: Site) -> bool:
     return _in_any(_ACTIVATIONS, site) and not _in_other(site)
 
 
+def in_bounded(site: Site) -> bool:
+    """Whether an equation is a step of a function that is made of activations and is a gate."""
+    return _in_other(site)
+
+
 def register_activation(fn: Callable[..., Any]) -> None:
     """Says that ``fn(x)`` stands for the positive part of x: the identity in the linear network.
 

@@ -27,11 +27,13 @@ class Mode(NamedTuple):
         biases: whether what is added to the flow takes part, a bool.
         paths: whether the network is that of 0 and 1, a bool.
         patterns: where ReLUs let the flow through; None if they are the identity.
+        branches: whether attention, normalization and gates are known, a bool.
     """
 
     biases: bool
     paths: bool = False
     patterns: Patterns | None = None
+    branches: bool = False
 
 
 class Site(NamedTuple):
@@ -58,10 +60,13 @@ class Site(NamedTuple):
 
     def refuse(self, why: str) -> NonHomogeneousError:
         """The error that says where and why, and what to do."""
+        more = (
+            "" if self.mode.branches else "through='attention' for attention, LayerNorm and gates, "
+        )
         return NonHomogeneousError(
             f"'{self.equation.primitive.name}' at {source_line(self)}: {why}. "
             "SynFlow needs a network that is linear once weights and activations are nonnegative; "
-            "pass the apply_fn of such a network, or say what the operation does there with "
+            f"pass {more}the apply_fn of such a network, or say what the operation does there with "
             "sf.homogeneous.register (or sf.homogeneous.register_activation for a function that "
             "stands for the positive part)"
         )

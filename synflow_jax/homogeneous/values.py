@@ -63,7 +63,12 @@ def fixed(array: Any) -> Coefficient:
 
 def literal(value: Literal) -> Coefficient:
     """A number written in the program."""
-    array = widened(np.asarray(value.val, getattr(value.aval, "dtype", None)))
+    return literal_of(value.val, value.aval)
+
+
+def literal_of(number: Any, aval: Any) -> Coefficient:
+    """A number written in the program, of the type that its place has."""
+    array = widened(np.asarray(number, getattr(aval, "dtype", None)))
     sign = Sign.NONNEGATIVE if np.all(array >= 0) else Sign.EITHER
     return Coefficient(array, sign=sign, known=functools.cache(lambda: array))
 

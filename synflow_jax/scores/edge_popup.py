@@ -41,7 +41,7 @@ def edge_popup(
     The weights w stay as they are. In each step the network has ``m * w``, where m keeps the
     highest ``|s|``, and the optimizer is given the gradient ``dL/dm * sign(s)`` of every s, with
     ``dL/dm = w * dL/d(m w)``, as if m were ``|s|`` itself: pruned weights come back when they would
-    help (Ramanujan et al. 2020, arXiv:1911.13299, section 3: "What's hidden in a randomly weighted
+    help (Ramanujan et al. 2020, arXiv:1911.13299: "What's hidden in a randomly weighted
     neural network?"). The network that's left is good without any training of its weights. First
     scores are uniform between ``+-1 / sqrt(fan_in)``.
 

@@ -1,5 +1,6 @@
 """SynFlow: how much of the network's flow passes through a weight."""
 
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -16,9 +17,18 @@ from synflow_jax.checks import (
     check_params_fn,
     check_whole,
 )
-from synflow_jax.homogeneous import Scaled, linear_outputs, sum_of_all, widened
+from synflow_jax.homogeneous import (
+    Scaled,
+    branching_outputs,
+    linear_outputs,
+    sum_of_all,
+    widened,
+)
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params, PathScores, ScoreFn, Scores
+
+Through = Literal["attention"] | None
+"""What else than positively homogeneous operations the flow goes through; see `synflow`."""
 
 
 class Flow(NamedTuple):
@@ -53,6 +63,7 @@ def synflow(
     biases: bool = True,
     power: int = 1,
     times: Literal["power", "weight"] = "power",
+    through: Through = None,
 ) -> ScoreFn:
     """Score ``|w| * dR/d|w|``, with R the sum of the linear network's outputs.
 
@@ -74,6 +85,23 @@ def synflow(
     number that hides elements (-10,000 or less if added, any negative number if filled in) is
     refused.
 
+    ``through="attention"`` extends it, so that R is of degree one in the weights of each layer:
+
+    - LayerNorm, RMSNorm and GroupNorm: statistics are held constant, so that the flow is multiplied
+      by the scale; the mean's subtraction is left out, the shift is a bias.
+    - Attention: values carry the flow. Its weights are ``|q| |k|^T`` of the linear network, 0 at
+      masked positions, divided by the sums of their rows; the inputs of q and k and those sums are
+      held constant.
+    - Gates (GLU, SwiGLU, squeeze-excitation, experts): of two branches that are multiplied the one
+      without the activation carries the flow; the other is divided by its mean (a softmax by its
+      sum), and that mean and what both branches come from are held constant.
+    - Integer inputs choose rows of embeddings, which start the flow. What is added to it, such as
+      position embeddings, is a bias.
+
+    Then, by Euler's theorem, without biases the scores of the query, key, value and output kernels
+    of an attention layer each add up to the flow through it, and so do those of both kernels before
+    a gate.
+
     Args:
         apply_fn: ``apply_fn(params, inputs) -> outputs``, the network in inference mode.
         inputs: a batch of one with the shape of the network's input, nonnegative, such as
@@ -91,6 +119,8 @@ def synflow(
             of squared products of weights, which belongs to the path kernel (Gebhart et al. 2021,
             arXiv:2103.12166). It's conserved in the same way. A factor is then within 2 ** +-40 if
             a weight is within 2 ** +-20.
+        through: ``"attention"`` takes the linear network of networks with attention, normalization
+            over units and gates; see below. By default they are refused.
         times: with ``power=2``, ``"weight"`` scores ``|w| * dR/d(w^2)`` instead, which isn't
             conserved, as public programs of that method do.
 
@@ -117,7 +147,7 @@ def synflow(
     Array([[0.25, 0.5 ],
            [0.75, 1.  ]], dtype=float32)
     """
-    inputs = _checked(apply_fn, inputs, dtype, biases)
+    inputs = _checked(apply_fn, inputs, dtype, biases, through)
     if check_whole("power", power) not in (1, 2) or times not in ("power", "weight"):
         raise ValueError(
             f"power must be 1 or 2 and times 'power' or 'weight', got power={power}, "
@@ -128,7 +158,10 @@ def synflow(
         del batch, key
         sizes = _absolute(apply_mask(mask, params), dtype)
         weights = jax.tree.map(jnp.square, sizes) if power == 2 else sizes
-        gradient = jax.grad(lambda w: _flow_of(apply_fn, w, inputs, dtype, biases).mantissa)
+        flow_fn = partial(
+            _flow_of, apply_fn, inputs=inputs, dtype=dtype, biases=biases, through=through
+        )
+        gradient = jax.grad(lambda w: flow_fn(w).mantissa)
         factors = weights if times == "power" else sizes
         return jax.tree.map(jnp.multiply, factors, gradient(weights))
 
@@ -142,6 +175,7 @@ def flow(
     *,
     dtype: jax.typing.DTypeLike | None = None,
     biases: bool = True,
+    through: Through = None,
 ) -> Flow:
     """R, the sum of the linear network's outputs.
 
@@ -156,6 +190,7 @@ def flow(
         dtype: floating-point type to compute in; the params' own by default, but float32 for
             float16.
         biases: whether all that is added to the flow takes part, in absolute value.
+        through: as for `synflow`.
 
     Returns:
         R as ``mantissa * 2 ** exponent``, with its ``log2``.
@@ -177,14 +212,17 @@ def flow(
     >>> sf.flow(deep, jnp.full((4, 4), -16.0), jnp.ones((1, 4))).log2  # (4 * 16) ** 100 * 4
     Array(602., dtype=float32)
     """
-    inputs = _checked(apply_fn, inputs, dtype, biases)
+    inputs = _checked(apply_fn, inputs, dtype, biases, through)
     if params is None or jax.tree.leaves(params):
         check_params(params)
-    result = _flow_of(apply_fn, _absolute(params, dtype), inputs, dtype, biases)
+    weights = _absolute(params, dtype)
+    result = _flow_of(apply_fn, weights, inputs=inputs, dtype=dtype, biases=biases, through=through)
     return Flow(result.mantissa, result.exponent)
 
 
-def _flow_of(apply_fn: ApplyFn, weights: Params, inputs: Any, dtype: Any, biases: bool) -> Scaled:
+def _flow_of(
+    apply_fn: ApplyFn, weights: Params, *, inputs: Any, dtype: Any, biases: bool, through: Through
+) -> Scaled:
     def checked(params: Params, inputs: Any) -> Any:
         outputs = called("apply_fn", apply_fn, params, inputs)
         check_float_output("apply_fn", outputs)
@@ -193,7 +231,8 @@ def _flow_of(apply_fn: ApplyFn, weights: Params, inputs: Any, dtype: Any, biases
     # Cast now, not in the program: which slices are equal is only known of concrete numbers.
     with jax.ensure_compile_time_eval():
         inputs = _cast(inputs, dtype)
-    return sum_of_all(linear_outputs(checked, weights, inputs, biases=biases))
+    outputs = branching_outputs if through == "attention" else linear_outputs
+    return sum_of_all(outputs(checked, weights, inputs, biases=biases))
 
 
 def _absolute(params: Params, dtype: Any) -> Params:
@@ -201,15 +240,20 @@ def _absolute(params: Params, dtype: Any) -> Params:
 
 
 def _cast(tree: Any, dtype: Any) -> Any:
-    if dtype is not None:
-        tree = jax.tree.map(lambda x: jnp.asarray(x, dtype), tree)
-    return jax.tree.map(widened, tree)
+    def cast(leaf: Any) -> Any:
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            return leaf
+        return widened(leaf if dtype is None else jnp.asarray(leaf, dtype))
+
+    return jax.tree.map(cast, tree)
 
 
-def _checked(apply_fn: Any, inputs: Any, dtype: Any, biases: Any) -> Any:
+def _checked(apply_fn: Any, inputs: Any, dtype: Any, biases: Any, through: Any) -> Any:
     """The inputs, ones in place of shapes, after the checks of all arguments."""
     check_params_fn("apply_fn", apply_fn, "params, inputs", "sf.from_nnx(model)[0]")
     check_bool("biases", biases)
+    if through not in (None, "attention"):
+        raise ValueError(f"through must be None or 'attention', got through={through!r}")
     _check_dtype(dtype)
     inputs = jax.tree.map(_ones_for_shape, inputs)
     leaves = jax.tree.leaves(inputs)
@@ -221,7 +265,8 @@ def _checked(apply_fn: Any, inputs: Any, dtype: Any, biases: Any) -> Any:
             "the paper's are jnp.ones(shape) with a batch of one"
         )
     for leaf in leaves:
-        _check_input(leaf)
+        if through is None or not jnp.issubdtype(jnp.result_type(leaf), jnp.integer):
+            _check_input(leaf)
     return inputs
 
 
@@ -236,7 +281,7 @@ def _check_input(leaf: Any) -> None:
     if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
         raise TypeError(
             f"inputs must be floating-point, got {jnp.result_type(leaf)}; the paper's are "
-            "jnp.ones(shape)"
+            "jnp.ones(shape); through='attention' takes token ids"
         )
     if isinstance(leaf, Tracer):
         return

@@ -84,7 +84,7 @@ def _keep_uniform_plus(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.
     A `Selection` for ``prune(..., select=sf.uniform_plus)``. The first convolution (three axes or
     more) stays dense, the last dense layer (two axes) keeps at least 20 % of its weights, and all
     others get one density, such that all layers together get the one that's asked for (Gale et al.
-    2019, arXiv:1902.09574, section 7.2). Where no layer is a convolution none stays dense.
+    2019, arXiv:1902.09574). Where no layer is a convolution none stays dense.
 
     First and last are so in the order of ``jax.tree.leaves``, in which dictionaries and modules are
     sorted by name; give `in_order` the order in which the network uses its layers if it's another.
@@ -118,7 +118,7 @@ def _keep_smart_ratio(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.A
     A `Selection` for ``prune(..., select=sf.smart_ratio)``. Of L layers the l-th gets a density in
     proportion to ``(L - l + 1)^2 + (L - l + 1)``, and the last dense layer (two axes) at least 0.3,
     such that all layers together get the density that's asked for (Su et al. 2020,
-    arXiv:2009.11094, section 5: random tickets, with ``sf.random()``). Where a layer's share would
+    arXiv:2009.11094: random tickets, with ``sf.random()``). Where a layer's share would
     exceed 1 it stays dense, and the others are solved for again.
 
     The authors' program differs in three ways: for VGG it divides by ``l^2`` besides; what a layer

@@ -65,7 +65,7 @@ def _keep(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
     A `Selection` for ``prune(..., select=sf.erdos_renyi)`` and `prune_gradually`. A layer whose two
     last axes have sizes ``n_in`` and ``n_out`` gets the density ``min(1, e * (n_in + n_out) /
     (n_in * n_out))``, with ``e`` such that all layers together get the density that's asked for
-    (Mocanu et al. 2018, arXiv:1707.04780, equation 1, as is done for convolutions in programs that
+    (Mocanu et al. 2018, arXiv:1707.04780, as is done for convolutions in programs that
     compare it with `erdos_renyi_kernel`). Where a layer's share would exceed 1 it stays dense, and
     ``e`` is solved for again. All layers together keep as many weights as with `global_top_k`: the
     shares are rounded to whole numbers by their largest remainders. A layer keeps at least one

@@ -36,7 +36,7 @@ def _keep(scores: Sequence[jax.Array], row: jax.Array) -> list[jax.Array]:
 
     A `Selection` for ``prune(..., select=sf.igq)``. A layer of N weights gets the density
     ``F / (F + N)``, with the one F for which all layers together get the density that's asked for
-    (Vysogorets and Kempe 2021, arXiv:2107.02306, "Connectivity matters", section 4: each layer's
+    (Vysogorets and Kempe 2021, arXiv:2107.02306, "Connectivity matters": each layer's
     sparsity is ``1 / (F / N + 1)``). No layer is ever dense or empty. All layers together keep as
     many weights as with `global_top_k`: the shares are rounded to whole numbers by their largest
     remainders. A layer keeps at least one weight if there are enough, and never more than in an

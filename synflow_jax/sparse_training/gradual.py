@@ -75,8 +75,8 @@ def prune_gradually(
         end: the step of the last change, or up to ``every - 1`` after it.
         every: steps from one change to the next.
         schedule: `cubic`, `linear`, `exponential`, or your own.
-        select: `global_top_k`, `local_top_k` for the same density in each layer, or
-            `erdos_renyi_kernel`.
+        select: `global_top_k`, `local_top_k` for the same density in each layer, or any other that
+            `prune` takes.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         key: a ``jax.random.key`` for the score function; each change folds in its step.
 

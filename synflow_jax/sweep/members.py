@@ -111,8 +111,9 @@ def sweep(
         batch: data for the score function, shared by all members.
         rounds: score-and-cut steps, as many for each member.
         schedule: `exponential`, `linear`, or your own.
-        select: `global_top_k`, `local_top_k` for the same density in each layer, `block_top_k` for
-            whole blocks, or `n_m_top_k` for N of each M.
+        select: `global_top_k`, `local_top_k` for the same density in each layer,
+            `erdos_renyi_kernel` for one by its shape, `block_top_k` for whole blocks, or
+            `n_m_top_k` for N of each M.
         prunable: ``prunable(path, leaf) -> bool``; by default two dimensions or more.
         mask: an earlier mask that all members go on from, which also says what is prunable.
         regrow: whether pruned weights compete in every round with those that are kept.

@@ -113,13 +113,18 @@ Touch = tuple[int, int, int]
 def _classes(found: _Found, names: Sequence[str]) -> tuple[tuple[UnitClass, ...], dict[int, int]]:
     """The classes of units, and the number of each unit by its class of indices."""
     touched: dict[int, set[Touch]] = {}
+    whole: set[int] = set()  # in all indices of an axis, such as a kernel's rows: nothing but it
     for value, axis in found.leaf_axes():
-        for own in found.units_of(value, axis):
+        indices = found.units_of(value, axis)
+        whole |= set.intersection(*map(set, indices)) if len(indices) > 1 else set()
+        for own in indices:
             for position, unit in enumerate(own):
                 touched.setdefault(unit, set()).add((value, axis, position))
     members: dict[tuple[Touch, ...], list[int]] = {}
     for unit, touches in touched.items():
-        if any("out" in found.roles[value, axis] for value, axis, _ in touches):
+        if unit not in whole and any(
+            "out" in found.roles[value, axis] for value, axis, _ in touches
+        ):
             members.setdefault(tuple(sorted(touches)), []).append(unit)
     name_of = dict(zip(found.params, names, strict=True))
     averaged = _averaged(found)

@@ -26,6 +26,7 @@ from synflow_jax.wiring.constraints import Indices as Indices
 from synflow_jax.wiring.constraints import Sum as Sum
 from synflow_jax.wiring.constraints import Tie as Tie
 from synflow_jax.wiring.constraints import axes_of as axes_of
+from synflow_jax.wiring.elementwise import ELEMENTWISE as ELEMENTWISE
 from synflow_jax.wiring.facts import Fact as Fact
 from synflow_jax.wiring.facts import constant_fact as constant_fact
 from synflow_jax.wiring.facts import unknown as unknown
@@ -43,6 +44,7 @@ from synflow_jax.wiring.reductions import ended_axes as ended_axes
 from synflow_jax.wiring.rule import Context as Context
 from synflow_jax.wiring.rule import KeptOf as KeptOf
 from synflow_jax.wiring.rule import Known as Known
+from synflow_jax.wiring.rule import rebound as rebound
 from synflow_jax.wiring.smaller import Again as Again
 from synflow_jax.wiring.smaller import run as run
 from synflow_jax.wiring.solve import ConflictError as ConflictError
@@ -50,3 +52,4 @@ from synflow_jax.wiring.solve import Kept as Kept
 from synflow_jax.wiring.solve import gone_with as gone_with
 from synflow_jax.wiring.solve import smallest as smallest
 from synflow_jax.wiring.solve import tied_classes as tied_classes
+from synflow_jax.wiring.windows import windowed as windowed

@@ -213,3 +213,6 @@ RULES: dict[str, Rule] = {
         for name in ("optimization_barrier", "pvary", "pcast", "device_put", "sharding_constraint")
     },
 }
+
+ELEMENTWISE = frozenset(RULES)
+"""The operations on elements that stand at the same place."""

@@ -10,7 +10,7 @@ from synflow_jax.wiring.program import Program, Step
 from synflow_jax.wiring.rule import Context, Rule, nothing_known, unchanged
 
 
-def _moved(step: Step, rank: int) -> Any:
+def windowed(step: Step, rank: int) -> Any:
     """For each axis, whether the window does anything along it."""
     params, ones, zeros = step.equation.params, (1,) * rank, ((0, 0),) * rank
     names = "window_dimensions window_strides base_dilation window_dilation".split()
@@ -24,7 +24,7 @@ def _tie(context: Context, step: Step) -> list[Constraint]:
     """The windows' axes stay whole."""
     (result,) = step.results
     rank = len(context.program.shape(result))
-    moved = _moved(step, rank)
+    moved = windowed(step, rank)
     found: list[Constraint] = []
     for operand in step.operands:
         if len(context.program.shape(operand)) != rank:
@@ -39,7 +39,7 @@ def _tie(context: Context, step: Step) -> list[Constraint]:
 
 def _fact_extreme(step: Step, program: Program, fact: Fact) -> list[Fact]:
     """A constant along the windows stays what it is, where each window has some of it."""
-    moved = _moved(step, fact.alive.ndim)
+    moved = windowed(step, fact.alive.ndim)
     along = tuple(axis for axis, each in enumerate(moved) if each)
     varies = fact.varies.any(along, keepdims=True)
     first = fact.number[tuple(slice(0, 1) if each else slice(None) for each in moved)]
@@ -60,7 +60,7 @@ def _all_filled(step: Step) -> bool:
 
 def _fact_sum(step: Step, program: Program, fact: Fact) -> list[Fact]:
     """0 where all of a window's axis is 0."""
-    moved = _moved(step, fact.alive.ndim)
+    moved = windowed(step, fact.alive.ndim)
     along = tuple(axis for axis, each in enumerate(moved) if each)
     return [unknown(fact.alive.ndim, fact.alive.any(along, keepdims=True))]
 
@@ -68,7 +68,7 @@ def _fact_sum(step: Step, program: Program, fact: Fact) -> list[Fact]:
 def _fact_scattered(step: Step, program: Program, source: Fact, operand: Fact) -> list[Fact]:
     """The gradient of max pooling: 0 where what comes back is."""
     rank = len(program.shape(step.results[0]))
-    along = tuple(axis for axis, each in enumerate(_moved(step, rank)) if each)
+    along = tuple(axis for axis, each in enumerate(windowed(step, rank)) if each)
     return [unknown(rank, source.alive.any(along, keepdims=True))]
 
 

@@ -30,6 +30,7 @@ from experiments.fig7.published import paper_rows as fig7_paper_rows
 from experiments.fig7.rows import Cut
 from experiments.inputs.__main__ import main as inputs
 from experiments.inputs.rows import Trained
+from experiments.method_table import METHODS
 from experiments.runs.rows import read_rows
 from experiments.untrained.rounds import prune_by_rounds
 
@@ -208,7 +209,8 @@ def test_effective_counts(tmp_path: Path) -> None:
 def test_masks_on_the_way_are_those_of_one_pruning() -> None:
     apply_fn, params = dense_network()
     score_fn = sf.synflow(apply_fn, jnp.ones((1, 8)))
-    masks = masks_in_rounds(score_fn, params, [0.5, 1.0], 3)
+    way, key = METHODS["synflow"], jax.random.key(0)
+    masks = masks_in_rounds(way, score_fn, params, [0.5, 1.0], batch=None, key=key, rounds=3)
     last, history = sf.prune(score_fn, params, 10.0, rounds=6)
     for a, b in zip(masks[1], last, strict=True):
         np.testing.assert_array_equal(a, b)

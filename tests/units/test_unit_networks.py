@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from compact_checks import assert_close
 from drawn_compact import network
+from flax import nnx
 
 import synflow_jax as sf
+from experiments.networks.small import SmallVGG
 from synflow_jax.units.layout import exact, leaf_masks
 
 pytestmark = pytest.mark.usefixtures("others_promote", "wide")
@@ -82,6 +84,13 @@ def test_pruned_units_are_removed(name: str) -> None:
     if not any(each.averaged for each in units.classes):
         masked = jax.jit(apply_fn)(sf.apply_mask(mask, params), inputs)
         assert_close(outputs, masked, 1e-12, "outputs")
+
+
+def test_what_all_of_an_axis_needs_is_no_unit() -> None:
+    # A kernel's rows go together with nothing but all of them.
+    apply_fn, params = sf.from_nnx(SmallVGG(10, rngs=nnx.Rngs(0)))
+    units = sf.units(apply_fn, params, jnp.ones((1, 8, 8, 1)))
+    assert [each.size for each in units.classes] == [16, 32, 32, 64, 64, 64]
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_UNITS))
