@@ -1,7 +1,7 @@
 """Every method, compression and seed: pruned, shuffled, trained; and the time of pruning."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,18 +9,11 @@ from typing import Any, NamedTuple
 import jax
 
 import synflow_jax as sf
-from experiments.method_table import pruning_of, score_fns
 from experiments.methods.options import Options
+from experiments.methods.ways import Case, mask_of, rounds_and_data
 from experiments.reporting.results import result_row
 from experiments.runs.cells import once, run_cells
-from experiments.training import (
-    Member,
-    Task,
-    loss_and_accuracy,
-    make_member,
-    pruned_masks,
-    shuffled,
-)
+from experiments.training import Member, loss_and_accuracy, shuffled
 
 KINDS = ("pruned", "shuffled")
 
@@ -40,80 +33,67 @@ class MethodRow(NamedTuple):
 
 
 class TimeRow(NamedTuple):
-    """How many rounds a method took, and the seconds of a mask, compiled already."""
+    """How many rounds a method takes, and the seconds of a mask, compiled already."""
 
     method: str
     rounds: int
     seconds: float
 
 
-Masks = Mapping[tuple[str, int], Callable[[], list[Any]]]
-"""By method and seed, what makes the masks of all compressions."""
+Masks = Mapping[tuple[str, float, int], Callable[[], Any]]
+"""By method, power and seed, what gives the mask, made when first asked for."""
 
 
-def members_of(options: Options, task: Task) -> list[Member]:
-    """One for each seed."""
-    return [
-        make_member(task, options.seed, seed, per_class=options.scoring_images)
-        for seed in range(options.seeds)
-    ]
-
-
-def prunings(options: Options, task: Task, members: Sequence[Member]) -> Masks:
-    """What prunes each network by each method."""
-    scores = score_fns(task.apply_fn, task.data.train.shape)
+def masks_of(options: Options, case: Case) -> Masks:
+    """Compression by compression: a method's program is compiled once for all of them."""
     return {
-        (method, member.seed): partial(
-            pruned_masks,
-            scores[method],
-            member.network.params,
-            sorted(options.log10_compressions),
-            key=member.pruning_key,
-            batch=member.batch,
-            **pruning_of(method, options.rounds),
-        )
-        for method in options.methods
-        for member in members
+        (way, power, member.seed): once(partial(mask_of, case, way, member, power, options.rounds))
+        for way in options.methods
+        for power in options.log10_compressions
+        for member in case.members
     }
 
 
-def experiment(
-    options: Options, task: Task, members: Sequence[Member], prune: Masks, folder: Path
-) -> list[MethodRow]:
+def experiment(options: Options, case: Case, masks: Masks, folder: Path) -> list[MethodRow]:
     """Every method, compression and seed, under the mask and under the shuffled one."""
-    masks = {name: once(each) for name, each in prune.items()}
-    powers = sorted(options.log10_compressions)
-
-    def rows(kind: str, method: str, index: int, member: Member) -> list[MethodRow]:
-        network, key = member.network, member.training_key
-        mask = masks[method, member.seed]()[index]
-        if kind == "shuffled":
-            mask = shuffled(mask, jax.random.fold_in(member.pruning_key, index))
-        loss, found = loss_and_accuracy(task, network, mask, key, None)
-        layers = sf.layer_table(mask, network.params)
-        row = result_row(method, member.seed, powers[index], layers, loss=loss, accuracy=found)
-        return [MethodRow(kind, *row)]
-
     # Methods change fastest, so that each thread compiles another one.
     cells = {
-        f"{kind}-{method}-{powers[index]}-{member.seed}": partial(rows, kind, method, index, member)
-        for member in members
-        for index in range(len(powers))
+        f"{kind}-{way}-{power}-{member.seed}": partial(
+            trained, case, masks, kind, way, power, member
+        )
+        for member in case.members
+        for power in sorted(options.log10_compressions)
         for kind in KINDS
-        for method in options.methods
+        for way in options.methods
     }
     return run_cells(folder, cells, MethodRow, workers=options.workers)
 
 
-def times(options: Options, prune: Masks, folder: Path) -> list[TimeRow]:
-    """Of each method, with nothing else going on."""
+def trained(
+    case: Case, masks: Masks, kind: str, way: str, power: float, member: Member
+) -> list[MethodRow]:
+    """One network trained under its mask, or under that mask shuffled within layers."""
+    network, key = member.network, member.training_key
+    mask = jax.device_get(masks[way, power, member.seed]())
+    if kind == "shuffled":
+        mask = shuffled(mask, jax.random.fold_in(member.pruning_key, round(1000 * power)))
+    loss, accuracy = loss_and_accuracy(case.task, network, jax.device_get(mask), key, None)
+    layers = sf.layer_table(mask, network.params)
+    row = result_row(way, member.seed, power, layers, loss=loss, accuracy=accuracy)
+    return [MethodRow(kind, *row)]
 
-    def rows(method: str) -> list[TimeRow]:
-        prune[method, 0]()
+
+def times(options: Options, case: Case, masks: Masks, folder: Path) -> list[TimeRow]:
+    """Of each method at the lowest compression, with nothing else going on."""
+    power, member = min(options.log10_compressions), case.members[0]
+
+    def rows(way: str) -> list[TimeRow]:
+        masks[way, power, member.seed]()  # Compiles, where that hasn't been done.
         started = time.perf_counter()
-        prune[method, 0]()
-        seconds = (time.perf_counter() - started) / len(options.log10_compressions)
-        return [TimeRow(method, pruning_of(method, options.rounds)["rounds"], seconds)]
+        jax.block_until_ready(mask_of(case, way, member, power, options.rounds))
+        seconds = time.perf_counter() - started
+        return [TimeRow(way, rounds_and_data(way, options.rounds)[0], seconds)]
 
-    cells = {method: partial(rows, method) for method in options.methods}
-    return run_cells(folder / "times", cells, TimeRow)
+    return run_cells(
+        folder / "times", {way: partial(rows, way) for way in options.methods}, TimeRow
+    )

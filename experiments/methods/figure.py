@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.method_table import METHODS, STYLES
 from experiments.methods.experiment import KINDS, MethodRow, TimeRow
+from experiments.methods.ways import LOOKS, rounds_and_data
 from experiments.reporting.axes import DASHED, accuracy_axis, compression_axis, tidy
 from experiments.reporting.results import (
     Row,
@@ -55,7 +55,7 @@ def means(rows: Sequence[MethodRow], kind: str, method: str) -> list[float]:
 
 
 def _draw(axes: Axes, rows: Sequence[MethodRow], method: str, chance: float) -> None:
-    style, powers = STYLES[method], compressions_of(rows)
+    style, powers = LOOKS[method], compressions_of(rows)
     x = [10**power for power in powers]
     for other in methods_of(rows):
         axes.plot(x, means(rows, "pruned", other), color="0.85", lw=0.9, zorder=1.5)
@@ -74,7 +74,7 @@ def table(rows: Sequence[MethodRow], seconds: Sequence[TimeRow]) -> str:
     lines: list[tuple[str, ...]] = [head]
     for method, rounds, time in seconds:
         pairs = zip(*(means(rows, kind, method) for kind in KINDS), strict=True)
-        data = "yes" if METHODS[method].needs_data else ""
+        data = "yes" if rounds_and_data(method, rounds)[1] else ""
         texts = [f"{own:.1f} / {other:.1f}" for own, other in pairs]
         lines.append((method, data, str(rounds), f"{1000 * time:.1f}", *texts))
     note = (

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from experiments.method_table import ALL_METHODS, MethodName
+from experiments.methods.ways import WAYS, WayName
 from experiments.runs.options import RunOptions, check_counts, check_distinct, check_powers
 from experiments.training.recipes import SINGLESHOT, Recipe, overridden
 
@@ -14,7 +14,7 @@ class Options(RunOptions):
     Nothing is downloaded.
     """
 
-    methods: tuple[MethodName, ...] = ALL_METHODS
+    methods: tuple[WayName, ...] = WAYS
     """Methods to compare."""
     log10_compressions: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5)
     """log10 of each compression (weights before / weights after)."""

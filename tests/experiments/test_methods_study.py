@@ -11,15 +11,14 @@ from networks import SIZES, dense_apply, dense_batch, dense_params
 import synflow_jax as sf
 from experiments.method_table import (
     ALL_METHODS,
-    METHODS,
     PAPER_METHODS,
-    STYLES,
     interleaved,
     pruning_of,
     score_fns,
 )
 from experiments.methods.__main__ import main
 from experiments.methods.experiment import MethodRow, TimeRow
+from experiments.methods.ways import LOOKS, PHEW, WAYS
 from experiments.runs.rows import read_rows
 from experiments.untrained.rounds import prune_by_rounds
 
@@ -46,12 +45,12 @@ def test_each_part_of_a_batch_has_every_class() -> None:
 
 def test_the_papers_methods_come_first_and_each_has_its_own_look() -> None:
     assert ALL_METHODS[: len(PAPER_METHODS)] == PAPER_METHODS
-    for looks in zip(*STYLES.values(), strict=True):
-        assert len(set(looks)) == len(METHODS)
+    for looks in zip(*LOOKS.values(), strict=True):
+        assert len(set(looks)) == len(WAYS)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    methods = ("random-erk",)
+    methods = ("random-erk", PHEW)
     main(["--methods", *methods, *QUICK, "--results", str(tmp_path), "--run", "test"])
     folder = tmp_path / "methods" / "test"
     assert (folder / "methods.png").read_bytes().startswith(b"\x89PNG")
