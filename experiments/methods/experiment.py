@@ -13,7 +13,7 @@ from experiments.methods.options import Options
 from experiments.methods.ways import Case, mask_of, rounds_and_data
 from experiments.reporting.results import result_row
 from experiments.runs.cells import once, run_cells
-from experiments.training import Member, loss_and_accuracy, shuffled
+from experiments.training import loss_and_accuracy, shuffled
 
 KINDS = ("pruned", "shuffled")
 
@@ -59,7 +59,7 @@ def experiment(options: Options, case: Case, masks: Masks, folder: Path) -> list
     # Methods change fastest, so that each thread compiles another one.
     cells = {
         f"{kind}-{way}-{power}-{member.seed}": partial(
-            trained, case, masks, kind, way, power, member
+            trained, case, kind, (way, power, member.seed), masks[way, power, member.seed]
         )
         for member in case.members
         for power in sorted(options.log10_compressions)
@@ -70,16 +70,18 @@ def experiment(options: Options, case: Case, masks: Masks, folder: Path) -> list
 
 
 def trained(
-    case: Case, masks: Masks, kind: str, way: str, power: float, member: Member
+    case: Case, kind: str, name: tuple[str, float, int], make: Callable[[], Any]
 ) -> list[MethodRow]:
     """One network trained under its mask, or under that mask shuffled within layers."""
-    network, key = member.network, member.training_key
-    mask = jax.device_get(masks[way, power, member.seed]())
+    way, power, seed = name
+    member = case.members[seed]
+    network, mask = member.network, jax.device_get(make())
     if kind == "shuffled":
         mask = shuffled(mask, jax.random.fold_in(member.pruning_key, round(1000 * power)))
+    key = member.training_key
     loss, accuracy = loss_and_accuracy(case.task, network, jax.device_get(mask), key, None)
     layers = sf.layer_table(mask, network.params)
-    row = result_row(way, member.seed, power, layers, loss=loss, accuracy=accuracy)
+    row = result_row(way, seed, power, layers, loss=loss, accuracy=accuracy)
     return [MethodRow(kind, *row)]
 
 
