@@ -63,7 +63,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert all(row.accuracy > 0.1 for row in rows)
     seconds = read_rows(folder / "times" / "rows.csv", TimeRow)
     assert [(row.method, row.rounds) for row in seconds] == [(method, 1) for method in methods]
-    assert f"{100 * rows[0].accuracy:.1f} / {100 * rows[1].accuracy:.1f}" in capsys.readouterr().out
+    assert f"{100 * rows[0].accuracy:.1f} / {100 * rows[2].accuracy:.1f}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
