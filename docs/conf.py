@@ -9,7 +9,7 @@ ROOT = HERE.parent
 
 project = "synflow_jax"
 author = "the synflow_jax developers"
-copyright = author  # noqa: A001
+copyright = author
 release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]

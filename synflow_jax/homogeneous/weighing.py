@@ -40,8 +40,8 @@ def share(flow: Scaled, axes: tuple[int, ...]) -> Coefficient:
     """The flow divided by its sums."""
     x = unfolded(flow).mantissa
     total = lax.stop_gradient(jnp.sum(x, axes, keepdims=True))
-    share = x / jnp.where(total > 0, total, 1)
-    return Coefficient(share, trained=True, sign=Sign.NONNEGATIVE)
+    weights = x / jnp.where(total > 0, total, 1)
+    return Coefficient(weights, trained=True, sign=Sign.NONNEGATIVE)
 
 
 def added(flows: list[Scaled]) -> Scaled:
