@@ -56,7 +56,7 @@ def subtracts(site: Site, left: Value, right: Value) -> Scaled:
             "enter in absolute value; to hide elements multiply them by 0"
         )
     flow = flow_of(site, left)
-    if not site.biases:
+    if not site.biases or right.holds(lambda x: x == 0):  # such as an untrained running mean
         return flow
     flow, bias = aligned(flow, jnp.asarray(absolute(site, right)))
     return grown(replace(flow, mantissa=flow.mantissa + bias.mantissa), 1)
