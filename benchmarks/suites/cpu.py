@@ -15,6 +15,7 @@ from benchmarks.measurements import (
     sweeps,
 )
 from benchmarks.measurements.agreement import data_score_agrees, synflow_agrees
+from benchmarks.measurements.cold import whole_processes
 from benchmarks.measurements.compaction import against_masked
 from benchmarks.measurements.data_scores import GRASP, SNIP
 from benchmarks.measurements.first_call import first_calls
@@ -63,6 +64,10 @@ FULL: Mapping[str, tuple[Part, ...]] = {
     "first-call": (
         partial(first_calls, network=VGG16, rounds=100, reach=Reach(6)),
         partial(first_calls, network=RESNET110, rounds=100, reach=Reach(15)),
+    ),
+    "cold": tuple(
+        partial(whole_processes, network=network, reach=at_least(1))
+        for network in (RESNET20, VGG16, RESNET18, RESNET110, RESNET50)
     ),
     "linear": (
         partial(against_plain, network=VGG16),
@@ -122,6 +127,7 @@ QUICK: Mapping[str, tuple[Part, ...]] = {
     "kth": (partial(selection.against_partition, network=SMALL),),
     "memory": (partial(peak_memory.beyond_inputs, network=SMALL, rounds=3),),
     "first-call": (partial(first_calls, network=SMALL, rounds=3, processes=1),),
+    "cold": (partial(whole_processes, network=SMALL, rounds=3),),
     "linear": (partial(against_plain, network=SMALL),),
     "sweep": (
         partial(sweeps.against_loop, network=SMALL, compressions=[1.0, 10.0], seeds=2, rounds=3),
