@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jax.sharding import NamedSharding
 
@@ -78,7 +79,7 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
                 f"params leaf '{name}' is a scalar, which can't be told from an unprunable one in "
                 "a mask; let prunable(path, leaf) be False where leaf.ndim == 0"
             )
-        return jnp.ones(leaf.shape, bool, device=_sharding(leaf))
+        return _ones_like(leaf)
 
     mask = jax.tree_util.tree_map_with_path(leaf_mask, params)
     if not any(prunable_leaves(mask)):
@@ -87,9 +88,12 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
     return mask
 
 
-def _sharding(leaf: Any) -> NamedSharding | None:
+def _ones_like(leaf: Any) -> jax.Array:
     known = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
-    return leaf.sharding if known and isinstance(leaf.sharding, NamedSharding) else None
+    if known and isinstance(leaf.sharding, NamedSharding):
+        return jnp.ones(leaf.shape, bool, device=leaf.sharding)
+    # What the host fills isn't compiled, which takes a while for each shape.
+    return jnp.asarray(np.ones(leaf.shape, bool)) if known else jnp.ones(leaf.shape, bool)
 
 
 def prunable_leaves(mask: Mask) -> list[bool]:
