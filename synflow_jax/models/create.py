@@ -9,6 +9,7 @@ import jax
 from flax import nnx
 
 from synflow_jax.checks import check_bool, check_callable, check_instance, check_rounds, shown
+from synflow_jax.models.filling import drawn_later, fill
 from synflow_jax.models.layers import Activation
 from synflow_jax.models.plans import PLANS
 from synflow_jax.models.resnet import ResNet
@@ -92,15 +93,17 @@ def create(
         raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
     num_classes = check_rounds(num_classes, "num_classes")
     input_shape = _check_shape(input_shape)
-    plan = PLANS[name]
+    plan = drawn_later(PLANS[name])
     network = partial(VGG, plan) if isinstance(plan, VGGPlan) else partial(ResNet, plan)
-    return network(
+    model = network(
         input_shape,
         num_classes,
         activation=activation,
         dense_classifier=dense_classifier,
         rngs=rngs,
     )
+    fill(model)
+    return model
 
 
 def _check_shape(shape: Any) -> tuple[int, int, int]:
