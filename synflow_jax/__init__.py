@@ -78,7 +78,9 @@ from synflow_jax.selection import n_m_top_k as n_m_top_k
 from synflow_jax.selection import smart_ratio as smart_ratio
 from synflow_jax.selection import two_words as two_words
 from synflow_jax.selection import uniform_plus as uniform_plus
+from synflow_jax.sparse_files import load_mask as load_mask
 from synflow_jax.sparse_files import load_sparse as load_sparse
+from synflow_jax.sparse_files import save_mask as save_mask
 from synflow_jax.sparse_files import save_sparse as save_sparse
 from synflow_jax.sparse_training import ChangingState as ChangingState
 from synflow_jax.sparse_training import SparseState as SparseState
