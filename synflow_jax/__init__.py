@@ -17,6 +17,7 @@ The names in signatures:
 - ``TrainFn``: ``train_fn(params, mask, key) -> params``, which keeps pruned weights at 0.
 - ``Schedule``: ``schedule(compression, rounds) -> densities``, float64 of shape ``(rounds,)``.
 - ``Prunable``: ``prunable(path, leaf) -> bool``, with a path such as ``"conv1/kernel"``.
+- ``Progress``: ``progress(done, rounds, kept)``, called after each round.
 """
 
 from importlib import import_module
@@ -99,6 +100,7 @@ from synflow_jax.types import History as History
 from synflow_jax.types import LossFn as LossFn
 from synflow_jax.types import Mask as Mask
 from synflow_jax.types import Params as Params
+from synflow_jax.types import Progress as Progress
 from synflow_jax.types import Prunable as Prunable
 from synflow_jax.types import Schedule as Schedule
 from synflow_jax.types import ScoreFn as ScoreFn
