@@ -45,6 +45,8 @@ from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
 from synflow_jax.masks import full_mask as full_mask
 from synflow_jax.masks import is_kernel as is_kernel
+from synflow_jax.plots import plot_history as plot_history
+from synflow_jax.plots import plot_layers as plot_layers
 from synflow_jax.prune import prune as prune
 from synflow_jax.rounds import prune_rounds as prune_rounds
 from synflow_jax.rounds import round_counts as round_counts
