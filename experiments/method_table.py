@@ -103,9 +103,10 @@ def _prospr(net: Scored) -> ScoreFn:
 
 
 def _ntk_sap(net: Scored) -> ScoreFn:
-    shape = jax.ShapeDtypeStruct((32, *net.image_shape), jnp.float32)
-    # Each round draws anew.
-    return sf.ntk_sap(net.apply_fn, shape, repeats=1)
+    # Without batch statistics a draw leaves many units dead, whose weights score 0 and would be cut
+    # by position: so several draws, each of few inputs.
+    shape = jax.ShapeDtypeStruct((8, *net.image_shape), jnp.float32)
+    return sf.ntk_sap(net.apply_fn, shape, repeats=4)
 
 
 def interleaved(batch: Any, parts: int) -> Any:

@@ -235,14 +235,25 @@ def _traced(apply_fn: ApplyFn, whole: Whole) -> Callable[[Any, Any], wiring.Prog
     return traced
 
 
+def _multiplies(step: wiring.Step) -> bool:
+    return step.name in wiring.PRODUCTS or step.name == "mul"
+
+
 def _check_paths(whole: Whole, program: wiring.Program) -> None:
     """Something of the inputs reaches the outputs."""
+    # Without constants what is left depends on the inputs; but where two parts of the network are
+    # multiplied, as in attention, a constant may carry it too.
+    steps = [*wiring.all_steps(program.steps)]
     known = whole.known(program, constants="drop")
+    if any(
+        len(known.flowing.intersection(step.operands)) > 1 for step in steps if _multiplies(step)
+    ):
+        known = whole.known(program, constants="keep")
     reached = known.flowing.intersection(program.outputs)
     if any(known.facts[value].varies.any() for value in reached):
         return
     sources = wiring.sources(program, program.inputs[: len(whole.avals)])
-    for step in wiring.all_steps(program.steps):
+    for step in steps:
         given = [value for value in step.operands if value in known.flowing]
         arrives = any(known.facts[value].varies.any() for value in given)
         layers = [sources[v] for v in step.operands if v in sources and v not in known.flowing]

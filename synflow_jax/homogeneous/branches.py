@@ -4,30 +4,38 @@ Where two parts of the flow are multiplied, one carries the flow and the other w
 weighs is computed once more with what it shares with the rest of the network held constant, so
 that the flow is of degree one in the weights of each layer: those of queries and keys, or of a
 gate, are scored by what they do there, and those before by what they carry.
+
+What is held constant has its biases in either case: without them a class's token, which is one,
+would have no query, and nothing of the image would reach it.
 """
 
-import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from synflow_jax import wiring
+from synflow_jax.homogeneous.decisions import Action, Decision, Kind
 from synflow_jax.homogeneous.equations import Mode, NonHomogeneousError, Site, constant
-from synflow_jax.homogeneous.kinds import Action, Decision, Kind, Reader
+from synflow_jax.homogeneous.kinds import Reader
 from synflow_jax.homogeneous.loops import scanned
 from synflow_jax.homogeneous.operands import absolute, all_unfolded
 from synflow_jax.homogeneous.rules import RULES
-from synflow_jax.homogeneous.scaled import Scaled, aligned, grown, normalized, scaled, unfolded
-from synflow_jax.homogeneous.signs import Sign
+from synflow_jax.homogeneous.scaled import Scaled, scaled, unfolded
 from synflow_jax.homogeneous.values import Coefficient, Value, fixed, literal_of, param
-
-# A number this low or lower that is added to logits can only be meant to hide positions.
-_HIDES = -1e4
+from synflow_jax.homogeneous.weighing import (
+    added,
+    check_masks,
+    check_rows,
+    constant_flow,
+    gate,
+    met,
+    share,
+    shown,
+)
 
 
 def branching_outputs(
@@ -40,7 +48,7 @@ def branching_outputs(
         params: nonnegative arrays.
         inputs: nonnegative floating-point arrays, which start the flow, and integers, which choose
             the rows of embeddings that do.
-        biases: whether what is added to the flow takes part; in absolute value.
+        biases: whether what is added to the flow carries flow itself; in absolute value.
 
     Returns:
         The leaves of the outputs, each a mantissa and an exponent.
@@ -64,7 +72,8 @@ def branching_outputs(
     reader.note(given, Kind.FIXED, trained=True)
     reader.note(floats, Kind.FLOW)
     reader.note([value for value in rest if value not in floats], Kind.IDS)
-    results = _run(reader, mode, program.steps, program.outputs, values)
+    around = None if biases else dict(values)
+    results = _run(reader, mode, program.steps, program.outputs, values, around=around)[0]
     flows = [unfolded(result) for result in results if isinstance(result, Scaled)]
     if len(flows) < len(results):
         raise NonHomogeneousError("an output doesn't depend on the inputs; leave it out")
@@ -87,8 +96,10 @@ def _run(
     steps: Sequence[wiring.Step],
     outputs: Sequence[int],
     values: dict[int, Value],
-) -> list[Value]:
-    """The outputs of steps."""
+    *,
+    around: dict[int, Value] | None,
+) -> list[list[Value]]:
+    """The outputs of steps; if ``around`` is given, also those of the network with biases."""
     reader.read(steps)
     for output in outputs:
         if reader.kind(output) not in (Kind.FLOW, Kind.FIXED, Kind.IDS):
@@ -100,9 +111,11 @@ def _run(
         if why and not carried.isdisjoint(step.results):
             raise _site(step, mode).refuse(why)
     runner = _Runner(reader, mode, carried, values)
+    if around is not None:
+        runner.around = _Runner(reader, mode._replace(biases=True), carried, around)
     for step in reader.order:
         runner.do(step)
-    return [runner.value(output) for output in outputs]
+    return [[each.value(output) for output in outputs] for each in runner.both()]
 
 
 # What may only be part of what weighs the flow.
@@ -143,6 +156,7 @@ class _Runner:
         carried: those that carry the flow to the outputs.
         values: by number.
         again: those computed once more, by number and whether a kernel is behind.
+        around: the network with biases, if this one is without, for what is held constant.
     """
 
     reader: Reader
@@ -150,6 +164,11 @@ class _Runner:
     carried: set[int]
     values: dict[int, Value]
     again: dict[tuple[int, bool], Value] = field(default_factory=dict)
+    around: "_Runner | None" = None
+
+    def both(self) -> list["_Runner"]:
+        """This network, and the one with biases if it's another."""
+        return [self] if self.around is None else [self, self.around]
 
     def value(self, number: int) -> Value:
         """A value."""
@@ -162,6 +181,13 @@ class _Runner:
         decision = self.reader.decisions[id(step)]
         if decision.action is Action.NOTHING:
             return
+        if step.name == "scan" and decision.action is Action.RULE:
+            given = [[each.value(operand) for operand in step.operands] for each in self.both()]
+            for each, results in zip(self.both(), self.scan(step, given), strict=True):
+                each.values.update(zip(step.results, results, strict=True))
+            return
+        if self.around is not None:
+            self.around.do(step)
         operands = [
             self.value(operand) if self.counts(decision, i) else None
             for i, operand in enumerate(step.operands)
@@ -188,8 +214,10 @@ class _Runner:
         if key not in self.again:
             step = reader.maker.get(number)
             if step is None or step.name == "scan" or (past and number in self.carried):
-                value = self.value(number)
-                self.again[key] = _constant_flow(value) if number in self.carried else value
+                held = number in self.carried
+                self.again[key] = (
+                    constant_flow(self.both()[-1].value(number)) if held else self.value(number)
+                )
                 return self.again[key]
             decision = reader.decisions[id(step)]
             kernel = step.name in wiring.PRODUCTS and any(
@@ -218,24 +246,27 @@ class _Runner:
             case Action.SAME:
                 found = [flow] * len(step.results)
             case Action.UNSIGNED:
-                found = [_added([unfolded(each) for each in given if isinstance(each, Scaled)])]
+                found = [added([unfolded(each) for each in given if isinstance(each, Scaled)])]
             case Action.ONES:
                 aval = self.reader.program.avals[step.results[0]]
                 found = [fixed(np.ones(aval.shape, aval.dtype))]
             case Action.BIND:
                 found = [*constant(step.equation, given)]
             case Action.START:
+                check_rows(site, given)
                 (rows,) = constant(step.equation, given)
                 found = [scaled(jnp.asarray(absolute(site, rows)))]
             case Action.MASK:
-                found = [_shown(site, decision.flow, given)]
+                found = [shown(site, decision.flow, given)]
             case Action.SHARE:
-                found = [_share(flow, self.reader.infos[step.operands[1]].axes)]
+                axes = self.reader.infos[step.operands[1]].axes
+                check_masks(self.reader, self.values, step.operands[0], axes)
+                found = [share(flow, axes)]
             case Action.MEET:
-                found = [_met(site, *given)]
+                found = [met(site, *given)]
             case Action.WEIGH:
                 assert decision.weight is not None
-                given[decision.weight] = _gate(self.held(step.operands[decision.weight], False))
+                given[decision.weight] = gate(self.held(step.operands[decision.weight], False))
                 found = self.ruled(step, site, given)
             case _:
                 found = self.ruled(step, site, given)
@@ -243,86 +274,28 @@ class _Runner:
 
     def ruled(self, step: wiring.Step, site: Site, operands: list[Value]) -> list[Value]:
         """The results by the operation's rule."""
-        if step.name == "scan":
-            return self.scan(step, site, operands)
         if step.name not in RULES:
             raise site.refuse("it isn't positively homogeneous in the network's input")
         results = RULES[step.name](site, *operands)
         return results if step.equation.primitive.multiple_results else [results]
 
-    def scan(self, step: wiring.Step, site: Site, operands: list[Value]) -> list[Value]:
-        """A loop, whose body is a network of its own."""
+    def scan(self, step: wiring.Step, operands: list[list[Value]]) -> list[list[Value]]:
+        """A loop, whose body is a network of its own, for this network and the one around it."""
 
-        def body(*values: Value) -> list[Value]:
+        def body(*values: list[Value]) -> list[list[Value]]:
             reader = _reader(self.reader.program, self.mode)
-            for number, value in zip(step.inner_operands, values, strict=True):
+            for number, value in zip(step.inner_operands, values[0], strict=True):
                 if isinstance(value, Scaled):
                     reader.note([number], Kind.FLOW)
                 else:
                     reader.note([number], Kind.FIXED, trained=value.trained)
-            own = dict(zip(step.inner_operands, values, strict=True))
-            return _run(reader, self.mode, step.body, step.inner_results, own)
+            own = [dict(zip(step.inner_operands, each, strict=True)) for each in values]
+            around = own[1] if len(own) > 1 else None
+            return _run(reader, self.mode, step.body, step.inner_results, own[0], around=around)
 
-        return scanned(site, body, all_unfolded(operands))
+        return scanned(_site(step, self.mode), body, [all_unfolded(each) for each in operands])
 
 
 def _constant(program: wiring.Program, number: int) -> Coefficient:
     value = program.constants[number]
     return literal_of(value, program.avals[number]) if number in program.literals else fixed(value)
-
-
-def _constant_flow(value: Value) -> Value:
-    if isinstance(value, Scaled):
-        return replace(value, mantissa=lax.stop_gradient(value.mantissa))
-    return replace(value, value=lax.stop_gradient(value.value))
-
-
-def _gate(value: Value) -> Coefficient:
-    """Weights as they are; a gate divided by its mean."""
-    if isinstance(value, Coefficient):
-        return value
-    x = unfolded(value).mantissa
-    mean = lax.stop_gradient(jnp.mean(x))
-    return Coefficient(x / jnp.where(mean > 0, mean, 1), trained=True, sign=Sign.NONNEGATIVE)
-
-
-def _share(flow: Scaled, axes: tuple[int, ...]) -> Coefficient:
-    """The flow divided by its sums."""
-    x = unfolded(flow).mantissa
-    total = lax.stop_gradient(jnp.sum(x, axes, keepdims=True))
-    share = x / jnp.where(total > 0, total, 1)
-    return Coefficient(share, trained=True, sign=Sign.NONNEGATIVE)
-
-
-def _added(flows: list[Scaled]) -> Scaled:
-    """The sum of flows of one shape."""
-    parts = aligned(*flows)
-    mantissa = functools.reduce(jnp.add, [part.mantissa for part in parts])
-    return grown(replace(parts[0], mantissa=mantissa), 1)
-
-
-def _met(site: Site, left: Scaled, right: Scaled) -> Scaled:
-    left, right = normalized(unfolded(left)), normalized(unfolded(right))
-    mantissa = site.bind(left.mantissa, right.mantissa)
-    return normalized(Scaled(mantissa, left.exponent + right.exponent))
-
-
-def _shown(site: Site, flow: int, operands: list[Value]) -> Scaled:
-    """Logits, 0 where they are hidden. What else is added to them is left out."""
-    own = operands[flow]
-    assert isinstance(own, Scaled)
-    own = unfolded(own)
-    zeros = jnp.zeros_like(own.mantissa)
-    if site.equation.primitive.name == "add":
-        (bias,) = (each for each in operands if isinstance(each, Coefficient))
-        return replace(
-            own, mantissa=jnp.where(jnp.asarray(bias.value) > _HIDES, own.mantissa, zeros)
-        )
-    which, *cases = operands
-    arrays = [own.mantissa if case is operands[flow] else zeros for case in cases]
-    for case in cases:
-        low = isinstance(case, Coefficient) and case.holds(lambda x: x <= _HIDES)
-        if case is not operands[flow] and not low:
-            raise site.refuse("it fills in a number that doesn't hide positions of attention")
-    assert isinstance(which, Coefficient)
-    return replace(own, mantissa=site.bind(which.value, *arrays))

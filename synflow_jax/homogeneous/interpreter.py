@@ -175,7 +175,8 @@ def _call(site: Site, inner: ClosedJaxpr, operands: list[Value]) -> list[Value]:
 
     match site.equation.primitive.name:
         case "scan":
-            return scanned(site, interpret, all_unfolded(operands))
+            (results,) = scanned(site, lambda own: [interpret(*own)], [all_unfolded(operands)])
+            return results
         case "checkpoint" | "remat2":
             options = {name: params[name] for name in ("policy", "prevent_cse")}
             return jax.checkpoint(interpret, **options)(*operands)

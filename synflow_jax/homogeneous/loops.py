@@ -16,33 +16,50 @@ from synflow_jax.homogeneous.values import Coefficient, Value, with_array
 
 
 def scanned(
-    site: Site, interpret: Callable[..., list[Value]], operands: list[Value]
-) -> list[Value]:
-    """A scan of the linear network's body. Its flows carry their exponents along."""
+    site: Site,
+    interpret: Callable[..., list[list[Value]]],
+    networks: list[list[Value]],
+) -> list[list[Value]]:
+    """A scan of the bodies of linear networks side by side. Flows carry their exponents along.
+
+    Args:
+        site: of the scan.
+        interpret: the operands of the body in each network to its results in each.
+        networks: the scan's operands in each network.
+    """
     params = site.equation.params
     consts, carry = _scan_sizes(params)
-    fixed, start, xs = (
-        operands[:consts],
-        operands[consts : consts + carry],
-        operands[consts + carry :],
-    )
+    fixed = [operands[:consts] for operands in networks]
+    start = [_settled(x) for operands in networks for x in operands[consts : consts + carry]]
+    xs = [x for operands in networks for x in operands[consts + carry :]]
 
     def body(carried: list[Value], slices: list[jax.Array]) -> tuple[list[Value], list[Value]]:
         values = [with_array(x, part) for x, part in zip(xs, slices, strict=True)]
-        results = all_unfolded(interpret(*fixed, *carried, *values))
-        after = [_like(site, *pair) for pair in zip(carried, results[:carry], strict=True)]
-        return after, results[carry:]
+        parts = zip(fixed, _parts(carried, networks), _parts(values, networks), strict=True)
+        results = interpret(*([*own, *state, *each] for own, state, each in parts))
+        results = [all_unfolded(each) for each in results]
+        ends = [value for each in results for value in each[:carry]]
+        after = [_like(site, *pair) for pair in zip(carried, ends, strict=True)]
+        return after, [value for each in results for value in each[carry:]]
 
     arrays = [x.mantissa if isinstance(x, Scaled) else x.value for x in xs]
     first = [jax.ShapeDtypeStruct(jnp.shape(x)[1:], jnp.result_type(x)) for x in arrays]
-    before, start = None, [_settled(value) for value in start]
+    before = None
     while before is None or _kinds(before) != _kinds(start):
         before, (after, _) = start, jax.eval_shape(body, start, first)
         start = [_like(site, *pair) for pair in zip(after, start, strict=True)]
     final, stacked = lax.scan(
         body, start, arrays, params["length"], params["reverse"], params["unroll"]
     )
-    return [*final, *(_common_exponent(value) for value in stacked)]
+    stacked = [_common_exponent(value) for value in stacked]
+    both = zip(_parts(final, networks), _parts(stacked, networks), strict=True)
+    return [[*ends, *each] for ends, each in both]
+
+
+def _parts(values: list[Value], networks: list[Any]) -> list[list[Value]]:
+    """The values of each network."""
+    size = len(values) // len(networks)
+    return [values[i * size : (i + 1) * size] for i in range(len(networks))]
 
 
 def _like(site: Site, pattern: Value, value: Value) -> Value:

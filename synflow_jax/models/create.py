@@ -2,18 +2,18 @@
 
 import operator
 from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
-import jax
 from flax import nnx
 
 from synflow_jax.checks import check_bool, check_callable, check_instance, check_rounds, shown
 from synflow_jax.models.filling import drawn_later, fill
 from synflow_jax.models.layers import Activation
+from synflow_jax.models.mixer import Mixer, MixerPlan
 from synflow_jax.models.plans import PLANS
-from synflow_jax.models.resnet import ResNet
+from synflow_jax.models.resnet import ResNet, ResNetPlan
 from synflow_jax.models.vgg import VGG, VGGPlan
+from synflow_jax.models.vit import ViT, ViTPlan
 
 
 def names() -> tuple[str, ...]:
@@ -35,10 +35,10 @@ def create(
     num_classes: int,
     input_shape: tuple[int, int, int],
     rngs: nnx.Rngs,
-    activation: Activation = jax.nn.relu,
+    activation: Activation | None = None,
     dense_classifier: bool = False,
-) -> VGG | ResNet:
-    """A network of Tanaka et al. 2020, arXiv:2006.05467, untrained and in training mode.
+) -> VGG | ResNet | ViT | Mixer:
+    """A network of Tanaka et al. 2020, arXiv:2006.05467, or of later, untrained, in training mode.
 
     It maps images ``(N, height, width, channels)`` to logits ``(N, num_classes)``; parameters are
     float32 and kernels HWIO. BatchNorm starts at scale 1 and bias 0, other layers by family:
@@ -48,6 +48,11 @@ def create(
     - ``lottery``: VGG and ResNet for CIFAR. Kernels are Kaiming normal with fan-in, biases 0.
     - ``tinyimagenet``: VGG with hidden layers of 1024, ResNet beginning with a 3x3 convolution.
     - ``imagenet``: VGG and ResNet as torchvision lays them out.
+    - ``vit``: vision transformers of 12 blocks on patches of 16x16 (Dosovitskiy et al. 2021,
+      arXiv:2010.11929), initialized as by Touvron et al. 2021, arXiv:2012.12877: kernels, positions
+      and the class's token are normal with standard deviation 0.02, biases 0.
+    - ``mixer``: MLP-Mixers on patches of 16x16 (Tolstikhin et al. 2021, arXiv:2105.01601); kernels
+      are normal with variance 1 / fan_in, biases 0. `synflow` takes both ``through="attention"``.
 
     In ``tinyimagenet`` and ``imagenet`` convolutions are Kaiming normal with fan-out, their biases
     0; dense layers of VGG are normal with standard deviation 0.01, their biases 0; those of ResNet
@@ -64,7 +69,8 @@ def create(
         num_classes: how many logits.
         input_shape: height, width and channels of an image.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
-        activation: follows every layer but the last.
+        activation: follows every layer but the last, in ``vit`` and ``mixer`` the inner dense
+            layers; by default ``jax.nn.relu``, there ``jax.nn.gelu``.
         dense_classifier: leave the last layer unpruned. Its kernel is then held flat: what has one
             dimension isn't prunable by `synflow_jax.is_kernel`. Nothing else changes; the same
             ``rngs`` give the same network.
@@ -73,8 +79,8 @@ def create(
         A Flax NNX module; `synflow_jax.from_nnx` makes ``apply_fn`` and ``params`` of it.
 
     Raises:
-        ValueError: the name is unknown, a size isn't positive, or the images are too small for
-            the max-pools.
+        ValueError: the name is unknown, a size isn't positive, the images are too small for the
+            max-pools, or patches don't cover them.
         TypeError: an argument is of another kind.
 
     >>> import jax
@@ -86,24 +92,34 @@ def create(
     """
     check_instance("name", name, str, "one of sf.models.names()")
     check_instance("rngs", rngs, nnx.Rngs, "nnx.Rngs(0)")
-    check_callable("activation", activation, "x", "a function such as jax.nn.relu")
+    if activation is not None:
+        check_callable("activation", activation, "x", "a function such as jax.nn.relu")
     check_bool("dense_classifier", dense_classifier)
     if name not in PLANS:
         near = get_close_matches(name, PLANS) or names()
         raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
     num_classes = check_rounds(num_classes, "num_classes")
     input_shape = _check_shape(input_shape)
-    plan = drawn_later(PLANS[name])
-    network = partial(VGG, plan) if isinstance(plan, VGGPlan) else partial(ResNet, plan)
-    model = network(
-        input_shape,
-        num_classes,
-        activation=activation,
-        dense_classifier=dense_classifier,
-        rngs=rngs,
-    )
+    options = {"dense_classifier": dense_classifier, "rngs": rngs}
+    if activation is not None:
+        options["activation"] = activation
+    model = _network(drawn_later(PLANS[name]), input_shape, num_classes, **options)
     fill(model)
     return model
+
+
+def _network(
+    plan: VGGPlan | ResNetPlan | ViTPlan | MixerPlan, *args: Any, **options: Any
+) -> VGG | ResNet | ViT | Mixer:
+    match plan:
+        case VGGPlan():
+            return VGG(plan, *args, **options)
+        case ResNetPlan():
+            return ResNet(plan, *args, **options)
+        case ViTPlan():
+            return ViT(plan, *args, **options)
+        case MixerPlan():
+            return Mixer(plan, *args, **options)
 
 
 def _check_shape(shape: Any) -> tuple[int, int, int]:

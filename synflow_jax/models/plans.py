@@ -8,8 +8,10 @@ from synflow_jax.models.layers import (
     SMALL_NORMAL,
     UNIFORM_FAN_IN,
 )
+from synflow_jax.models.mixer import MixerPlan
 from synflow_jax.models.resnet import ResNetPlan
 from synflow_jax.models.vgg import VGGPlan
+from synflow_jax.models.vit import ViTPlan
 
 VGG_WIDTHS = (64, 128, 256, 512, 512)
 VGG_DEPTHS = {
@@ -103,7 +105,9 @@ def resnet(depth: int, *, widen: int = 1, large_stem: bool) -> ResNetPlan:
 tinyimagenet_resnet = partial(resnet, large_stem=False)
 imagenet_resnet = partial(resnet, large_stem=True)
 
-PLANS: dict[str, VGGPlan | ResNetPlan] = {
+Plan = VGGPlan | ResNetPlan | ViTPlan | MixerPlan
+
+PLANS: dict[str, Plan] = {
     "default/fc": default_plan(stages=(), hidden=(100,) * 5),
     "default/conv": default_plan(stages=((32, 32),), hidden=()),
     **vggs("lottery", lottery_vgg, (11, 13, 16, 19)),
@@ -115,5 +119,10 @@ PLANS: dict[str, VGGPlan | ResNetPlan] = {
     **vggs("imagenet", imagenet_vgg, (11, 16, 19)),
     **{f"imagenet/resnet{n}": imagenet_resnet(n) for n in (18, 34, 50, 101, 152)},
     **{f"imagenet/wide-resnet{n}": imagenet_resnet(n, widen=2) for n in (50, 101)},
+    "vit/tiny-16": ViTPlan(patch=16, width=192, layers=12, heads=3, hidden=768),
+    "vit/s-16": ViTPlan(patch=16, width=384, layers=12, heads=6, hidden=1536),
+    "vit/b-16": ViTPlan(patch=16, width=768, layers=12, heads=12, hidden=3072),
+    "mixer/s-16": MixerPlan(patch=16, width=512, layers=8, token_hidden=256, channel_hidden=2048),
+    "mixer/b-16": MixerPlan(patch=16, width=768, layers=12, token_hidden=384, channel_hidden=3072),
 }
 """Every network of the zoo."""

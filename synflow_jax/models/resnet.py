@@ -93,8 +93,8 @@ class ResNet(nnx.Module):
         input_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        activation: Activation,
-        dense_classifier: bool,
+        activation: Activation = nnx.relu,
+        dense_classifier: bool = False,
         rngs: nnx.Rngs,
     ):
         self.activation, self.depths, self.large_stem = activation, plan.depths, plan.large_stem

@@ -50,8 +50,8 @@ class VGG(nnx.Module):
         input_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        activation: Activation,
-        dense_classifier: bool,
+        activation: Activation = nnx.relu,
+        dense_classifier: bool = False,
         rngs: nnx.Rngs,
     ):
         self.activation, self.mean_size = activation, plan.mean_size

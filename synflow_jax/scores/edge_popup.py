@@ -59,15 +59,16 @@ def edge_popup(
 
     Returns:
         A score function that needs a key, and a batch whose arrays have minibatches along their
-        first axis; they're taken in turn, again from the first after the last. The scores have the
-        params' shapes and dtypes, but at least float32; they are 0 where pruned and for what isn't
-        prunable, and all NaN if the loss wasn't finite in some step.
+        first axis, and their examples along the second; minibatches are taken in turn, again from
+        the first after the last. The scores have the params' shapes and dtypes, but at least
+        float32; they are 0 where pruned and for what isn't prunable, and all NaN if the loss wasn't
+        finite in some step.
 
     Raises:
         ValueError: compression or steps are out of range; when the score function is called, the
-            batch is None or its arrays haven't the same first axis, the key is None, ``loss_fn``
-            fails or returns more than one number, ``select`` refuses the layers, or mask and params
-            don't match.
+            batch is None or its arrays haven't these axes, the key is None, ``loss_fn`` fails or
+            returns more than one number, ``select`` refuses the layers, or mask and params don't
+            match.
         TypeError: an argument is of another kind; when the score function is called, the loss isn't
             floating-point or comes with something else, or a leaf of the mask isn't boolean.
 

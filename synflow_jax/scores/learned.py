@@ -78,6 +78,13 @@ def drawn(
 def taken_in_turn(method: str, batch: Any) -> Callable[[jax.Array], Any]:
     """``minibatch(step)`` of a batch whose arrays have minibatches along their first axis."""
     number = first_axis(method, batch, "minibatches")
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(batch)]
+    if min(map(len, shapes)) < 2:
+        # Labels of one batch would be taken for minibatches of a label each.
+        raise ValueError(
+            f"{method} takes a batch whose arrays have minibatches along their first axis and "
+            f"examples along their second; got shapes {shapes}"
+        )
     arrays = jax.tree.map(jnp.asarray, batch)
     return lambda step: jax.tree.map(lambda x: x[step % number], arrays)
 

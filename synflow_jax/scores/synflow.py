@@ -60,7 +60,7 @@ def synflow(
     inputs: Any,
     *,
     dtype: jax.typing.DTypeLike | None = None,
-    biases: bool = True,
+    biases: bool | None = None,
     power: int = 1,
     times: Literal["power", "weight"] = "power",
     through: Through = None,
@@ -112,9 +112,11 @@ def synflow(
             float16, which has too few exponents. ``jnp.float64`` (with x64 enabled) gives the
             same masks after many rounds on every platform.
         biases: whether biases, BatchNorm shifts and running means (all that is added to the
-            flow) take part, in absolute value, as in the paper's program. They start paths inside
-            the network, so R is then more than the scores of a layer add up to. With ``False`` they
-            are left out of the linear network and conservation is exact.
+            flow) take part, in absolute value, as in the paper's program and by default. They start
+            paths inside the network, so R is then more than the scores of a layer add up to. With
+            ``False`` they are left out of the linear network and conservation is exact; it's the
+            default of ``through="attention"``, where positions and the class's token would start
+            paths past the input. What is held constant there has them in either case.
         power: 2 takes R of the squared params, and scores ``w^2 * dR/d(w^2)``: the sum over paths
             of squared products of weights, which belongs to the path kernel (Gebhart et al. 2021,
             arXiv:2103.12166). It's conserved in the same way. A factor is then within 2 ** +-40 if
@@ -147,6 +149,7 @@ def synflow(
     Array([[0.25, 0.5 ],
            [0.75, 1.  ]], dtype=float32)
     """
+    biases = through is None if biases is None else biases
     inputs = _checked(apply_fn, inputs, dtype, biases, through)
     if check_whole("power", power) not in (1, 2) or times not in ("power", "weight"):
         raise ValueError(
@@ -174,7 +177,7 @@ def flow(
     inputs: Any,
     *,
     dtype: jax.typing.DTypeLike | None = None,
-    biases: bool = True,
+    biases: bool | None = None,
     through: Through = None,
 ) -> Flow:
     """R, the sum of the linear network's outputs.
@@ -189,7 +192,8 @@ def flow(
             ``jnp.ones((1, 32, 32, 3))``, or a ``jax.ShapeDtypeStruct`` for ones of its shape.
         dtype: floating-point type to compute in; the params' own by default, but float32 for
             float16.
-        biases: whether all that is added to the flow takes part, in absolute value.
+        biases: whether all that is added to the flow takes part, in absolute value; by default
+            it does, but not through attention.
         through: as for `synflow`.
 
     Returns:
@@ -212,6 +216,7 @@ def flow(
     >>> sf.flow(deep, jnp.full((4, 4), -16.0), jnp.ones((1, 4))).log2  # (4 * 16) ** 100 * 4
     Array(602., dtype=float32)
     """
+    biases = through is None if biases is None else biases
     inputs = _checked(apply_fn, inputs, dtype, biases, through)
     if params is None or jax.tree.leaves(params):
         check_params(params)

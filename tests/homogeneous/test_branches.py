@@ -1,5 +1,6 @@
 """SynFlow through attention, normalization and gates: conservation, and numbers by hand."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -67,7 +68,7 @@ def test_scores_by_another_program() -> None:
         return jnp.sum((x + (gate / held(gate.mean()) * (x @ w["u"])) @ w["d"]) @ w["h"])
 
     inputs = jnp.ones((1, 4, 5))
-    flow = sf.flow(apply_fn, params, inputs, through="attention")
+    flow = sf.flow(apply_fn, params, inputs, through="attention", biases=True)
     sizes = jax.tree.map(jnp.abs, params)
     expected, gradient = jax.value_and_grad(by_hand)(sizes)
     power = int(flow.exponent)
@@ -170,6 +171,51 @@ def test_refused(name: str) -> None:
     apply_fn, words = REFUSED[name]
     with pytest.raises(sf.NonHomogeneousError, match=words):
         sf.flow(apply_fn, jnp.eye(4) + 1.0, jnp.ones((4, 4)), through="attention")
+
+
+def test_a_class_token_that_starts_no_flow_is_reached() -> None:
+    """Its query is held constant, so the image reaches it through attention alone."""
+    n = Draw()
+    params = {"e": n(5, 6), "c": n(6), "p": n(4, 6), "h": n(6, 2)}
+    params |= {name: n(6, 6) for name in "qkvo"}
+
+    def apply_fn(params: Any, x: jax.Array) -> jax.Array:
+        x = jnp.concatenate([params["c"].reshape(1, 1, -1), x @ params["e"]], 1) + params["p"][None]
+        logits = (x @ params["q"]) @ (x @ params["k"]).transpose(0, 2, 1)
+        x = x + jax.nn.softmax(logits) @ (x @ params["v"]) @ params["o"]
+        return x[:, 0] @ params["h"]
+
+    scores = scores_of(apply_fn, params, jnp.ones((1, 3, 5)))
+    sums = [float(scores[name].sum()) for name in "qkvoeh"]
+    np.testing.assert_allclose(sums, sums[0], rtol=1e-9)
+    assert sums[0] > 0
+    assert float(scores["c"].sum()) == float(scores["p"].sum()) == 0
+
+
+def attention_of_ids(params: Any, ids: Any, hidden: Any) -> jax.Array:
+    x = params["e"][ids]
+    logits = (x @ params["q"]) @ (x @ params["k"]).transpose(0, 2, 1)
+    return jax.nn.softmax(jnp.where(hidden, logits, -1e9)) @ x
+
+
+@pytest.mark.parametrize("under_jit", [False, True])
+def test_bad_inputs(under_jit: bool) -> None:
+    n = Draw()
+    params, ids = {"e": n(7, 6), "q": n(6, 6), "k": n(6, 6)}, np.array([[0, 3, 6]])
+    shown = np.tril(np.ones((1, 3, 3), bool))
+
+    def log_flow(ids: Any, shown: Any) -> Any:
+        def flow(params: Any) -> Any:
+            own = partial(attention_of_ids, hidden=shown)
+            return sf.flow(own, params, ids, through="attention").log2
+
+        return (jax.jit(flow) if under_jit else flow)(params)
+
+    assert np.isfinite(log_flow(ids, shown))
+    with pytest.raises(ValueError, match=r"token ids must be from 0 to 6, .* got 0 to 7"):
+        log_flow(ids + np.array([[0, 0, 1]]), shown)
+    with pytest.raises(sf.NonHomogeneousError, match="hides all positions of a row"):
+        log_flow(ids, shown & ~np.eye(3, dtype=bool))
 
 
 def test_bad_calls() -> None:

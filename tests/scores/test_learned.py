@@ -225,6 +225,11 @@ BAD_CALLS: dict[str, tuple[Any, type[Exception], str]] = {
         "minibatches along their first axis",
     ),
     "no axis": (lambda make: called(make(), (jnp.ones(()), jnp.ones(3))), ValueError, "minibatch"),
+    "one batch": (
+        lambda make: called(make(), (jnp.ones((10, 8)), jnp.zeros(10, int))),
+        ValueError,
+        "examples along their second; got shapes",
+    ),
     "key": (lambda make: called(make(), data(jnp.float32), None), ValueError, "jax.random.key"),
     "a layer alone": (
         lambda make: make(select=sf.igq)(
