@@ -19,6 +19,7 @@ from synflow_jax.models.threefry import threefry_bits
 
 # The program draws so many rows of so many numbers; a parameter begins with a row of its own.
 ROWS, WIDTH = 256, 4096
+ROOT = np.float32(math.sqrt(2))
 LOWEST = np.nextafter(np.float32(-1), np.float32(0))
 
 
@@ -56,6 +57,7 @@ class Rows(NamedTuple):
         start: which of the key's numbers the row begins with, uint32 of shape ``(rows,)``.
         low: where uniform numbers begin, float32 of shape ``(rows,)``.
         high: where they end, float32 of shape ``(rows,)``.
+        limit: where normal numbers are clipped, float32 of shape ``(rows,)``.
         scale: the factor, float32 of shape ``(rows,)``.
         normal: whether they become normal, boolean of shape ``(rows,)``.
     """
@@ -64,6 +66,7 @@ class Rows(NamedTuple):
     start: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    limit: np.ndarray
     scale: np.ndarray
     normal: np.ndarray
 
@@ -125,23 +128,32 @@ def drawn(waiting: Sequence[Pending]) -> list[np.ndarray]:
 
 
 def _rows(each: Pending) -> Rows:
-    bound = each.draw.bound
-    low, high = (LOWEST, 1.0) if bound is None else (-bound, bound)
-    factor = each.draw.scale(each.shape)
-    low, high, scale = (np.full(each.rows, x, np.float32) for x in (low, high, factor))
+    one = (*_ends(each.draw), each.draw.scale(each.shape))
+    low, high, limit, scale = (np.full(each.rows, x, np.float32) for x in one)
     words = np.broadcast_to(np.asarray(jax.random.key_data(each.key)), (each.rows, 2))
     start = WIDTH * np.arange(each.rows, dtype=np.uint32)
-    return Rows(words, start, low, high, scale, np.full(each.rows, bound is None))
+    return Rows(words, start, low, high, limit, scale, np.full(each.rows, each.draw.normal))
+
+
+def _ends(draw: Draw) -> tuple[Any, Any, Any]:
+    """Of uniform numbers, and the limit of normal ones made of them."""
+    if not draw.normal:
+        return -draw.bound, draw.bound, math.inf
+    if draw.bound == math.inf:
+        return LOWEST, 1.0, math.inf
+    bound = np.float32(draw.bound)
+    inside = lax.erf(bound / ROOT)
+    return -inside, inside, np.nextafter(bound, np.float32(0))
 
 
 @jax.jit
 def _draw_rows(rows: Rows) -> jax.Array:
-    """Float32 of shape ``(rows, WIDTH)``, in the steps of ``jax.random.normal`` and ``uniform``."""
-    words, start, low, high, scale, normal = (jnp.expand_dims(each, -1) for each in rows)
+    """Float32 of shape ``(rows, WIDTH)``, in the steps of ``jax.random`` for each."""
+    words, start, low, high, limit, scale, normal = (jnp.expand_dims(each, -1) for each in rows)
     index = start + lax.broadcasted_iota(jnp.uint32, (1, WIDTH), 1)
     bits = threefry_bits((words[:, 0], words[:, 1]), index)
     # 23 bits as the fraction of a number from 1 to 2.
     fraction = lax.bitcast_convert_type(bits >> 9 | np.uint32(0x3F800000), jnp.float32) - 1
     uniform = jnp.maximum(low, fraction * (high - low) + low)
-    gaussian = np.float32(math.sqrt(2)) * lax.erf_inv(uniform)
+    gaussian = jnp.clip(ROOT * lax.erf_inv(uniform), -limit, limit)
     return jnp.where(normal, gaussian, uniform) * scale

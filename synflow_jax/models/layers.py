@@ -9,7 +9,16 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer, zeros
 
-from synflow_jax.models.draws import fan_in, fan_out, kaiming, normal, uniform, uniform_by
+from synflow_jax.models.draws import (
+    cut_normal,
+    fan_in,
+    fan_out,
+    kaiming,
+    lecun,
+    normal,
+    uniform,
+    uniform_by,
+)
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -42,6 +51,13 @@ SMALL_NORMAL = Init(normal(0.01), _zero_bias)
 
 UNIFORM_FAN_IN = Init(uniform_by(fan_in), lambda inputs: uniform(1 / math.sqrt(inputs)))
 """Uniform within +-1 / sqrt(fan_in), biases too."""
+
+
+CUT_NORMAL = Init(cut_normal(0.02), _zero_bias)
+"""Normal with standard deviation 0.02, cut off at two of them; biases 0."""
+
+LECUN = Init(lecun(fan_in), _zero_bias)
+"""Normal with variance 1 / fan_in, cut off at two standard deviations; biases 0."""
 
 
 class UnprunedLinear(nnx.Module):

@@ -7,14 +7,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.nn.initializers import lecun_normal, truncated_normal, variance_scaling
 from jax.nn.initializers import normal as jax_normal
-from jax.nn.initializers import variance_scaling
 from small_models import small
 
 import synflow_jax as sf
 from benchmarks.harness.compilations import counted
 from synflow_jax.checks import named_leaves
-from synflow_jax.models.draws import fan_in, fan_out, kaiming, normal, uniform, uniform_by
+from synflow_jax.models.draws import (
+    cut_normal,
+    fan_in,
+    fan_out,
+    kaiming,
+    lecun,
+    normal,
+    uniform,
+    uniform_by,
+)
 from synflow_jax.models.filling import ROWS, WIDTH, Pending, drawn
 
 # Sums of products round as in whole programs.
@@ -28,6 +37,8 @@ def jax_uniform(key, shape):
 DRAWS = {
     "fan in": (kaiming(fan_in), variance_scaling(2.0, "fan_in", "normal")),
     "fan out": (kaiming(fan_out), variance_scaling(2.0, "fan_out", "normal")),
+    "cut normal": (cut_normal(0.02), truncated_normal(0.02)),
+    "lecun": (lecun(fan_in), lecun_normal()),
     "normal": (normal(0.01), jax_normal(0.01)),
     "uniform by": (uniform_by(fan_in), variance_scaling(1 / 3, "fan_in", "uniform")),
     "uniform": (uniform(0.3), jax_uniform),
