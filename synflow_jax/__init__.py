@@ -17,6 +17,7 @@ The names in signatures:
 - ``TrainFn``: ``train_fn(params, mask, key) -> params``, which keeps pruned weights at 0.
 - ``Schedule``: ``schedule(compression, rounds) -> densities``, float64 of shape ``(rounds,)``.
 - ``Prunable``: ``prunable(path, leaf) -> bool``, with a path such as ``"conv1/kernel"``.
+- ``Progress``: ``progress(done, rounds, kept)``, called after each round.
 """
 
 from importlib import import_module
@@ -44,6 +45,8 @@ from synflow_jax.losses import cross_entropy as cross_entropy
 from synflow_jax.masks import apply_mask as apply_mask
 from synflow_jax.masks import full_mask as full_mask
 from synflow_jax.masks import is_kernel as is_kernel
+from synflow_jax.plots import plot_history as plot_history
+from synflow_jax.plots import plot_layers as plot_layers
 from synflow_jax.prune import prune as prune
 from synflow_jax.rounds import prune_rounds as prune_rounds
 from synflow_jax.rounds import round_counts as round_counts
@@ -78,7 +81,9 @@ from synflow_jax.selection import n_m_top_k as n_m_top_k
 from synflow_jax.selection import smart_ratio as smart_ratio
 from synflow_jax.selection import two_words as two_words
 from synflow_jax.selection import uniform_plus as uniform_plus
+from synflow_jax.sparse_files import load_mask as load_mask
 from synflow_jax.sparse_files import load_sparse as load_sparse
+from synflow_jax.sparse_files import save_mask as save_mask
 from synflow_jax.sparse_files import save_sparse as save_sparse
 from synflow_jax.sparse_training import ChangingState as ChangingState
 from synflow_jax.sparse_training import SparseState as SparseState
@@ -97,6 +102,7 @@ from synflow_jax.types import History as History
 from synflow_jax.types import LossFn as LossFn
 from synflow_jax.types import Mask as Mask
 from synflow_jax.types import Params as Params
+from synflow_jax.types import Progress as Progress
 from synflow_jax.types import Prunable as Prunable
 from synflow_jax.types import Schedule as Schedule
 from synflow_jax.types import ScoreFn as ScoreFn

@@ -13,10 +13,19 @@ from synflow_jax.checks import (
     check_values,
 )
 from synflow_jax.masks import is_kernel
-from synflow_jax.rounds import compiled_rounds, round_counts, start_mask
+from synflow_jax.rounds import check_progress, compiled_rounds, round_counts, start_mask
 from synflow_jax.schedules import exponential
 from synflow_jax.selection import global_top_k
-from synflow_jax.types import History, Mask, Params, Prunable, Schedule, ScoreFn, Selection
+from synflow_jax.types import (
+    History,
+    Mask,
+    Params,
+    Progress,
+    Prunable,
+    Schedule,
+    ScoreFn,
+    Selection,
+)
 
 
 def prune(
@@ -32,6 +41,7 @@ def prune(
     prunable: Prunable = is_kernel,
     mask: Mask | None = None,
     regrow: bool = False,
+    progress: bool | Progress = False,
 ) -> tuple[Mask, History]:
     """A mask that keeps ``1 / compression`` of the prunable weights, found in ``rounds`` rounds.
 
@@ -64,6 +74,10 @@ def prune(
         regrow: whether pruned weights compete in every round with those that are kept, scored by
             what they would do at the masked network: FORCE with `snip` (de Jorge et al. 2021,
             arXiv:2006.09081, algorithm 1), whose iterative SNIP is ``regrow=False``.
+        progress: ``True`` draws a bar of the rounds with the weights that are left, by the package
+            tqdm; or a function ``progress(done, rounds, kept)`` of ints, called after each round
+            while the compiled call goes on; it mustn't call JAX. The first call with any of them
+            compiles a program of its own.
 
     Returns:
         The mask, with the structure of params: boolean leaves of the parameter's shape where
@@ -77,6 +91,7 @@ def prune(
         TypeError: a leaf of params or of the scores isn't floating-point, a leaf of the mask isn't
             boolean, an argument is of another kind, or it's called under ``jit``, ``vmap`` or
             ``grad``, where `prune_rounds` works.
+        ImportError: ``progress=True`` and the package tqdm isn't installed.
 
     Warns:
         UserWarning: a layer's scores are all 0 in the first round and others' aren't, so that it's
@@ -99,6 +114,14 @@ def prune(
     check_key(key)
     start = start_mask(params, mask, prunable)
     counts = round_counts(start, compression, rounds, schedule, select)
-    regrow = check_bool("regrow", regrow)
-    options = {"batch": batch, "key": key, "select": select, "regrow": regrow}
-    return compiled_rounds(score_fn, params, start, counts, **options)
+    return compiled_rounds(
+        score_fn,
+        params,
+        start,
+        counts,
+        batch=batch,
+        key=key,
+        select=select,
+        regrow=check_bool("regrow", regrow),
+        progress=check_progress(progress),
+    )

@@ -30,6 +30,9 @@ Schedule = Callable[[float, int], np.ndarray]
 Prunable = Callable[[str, Any], bool]
 """``prunable(path, leaf) -> bool``; ``path`` is a name such as ``"conv1/kernel"``."""
 
+Progress = Callable[[int, int, int], object]
+"""``progress(done, rounds, kept)``, called after each round with how many rounds are done, how many
+there are, and how many weights are left."""
 
 ScoreFn = Callable[[Params, Mask, Any, jax.Array | None], Scores]
 """``score_fn(params, mask, batch, key) -> scores`` of the weights kept by ``mask``; pure."""

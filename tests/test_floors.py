@@ -18,6 +18,7 @@ FLOORS = [
         "selection",
         "homogeneous",
         "wiring",
+        "tables",
     },
     {
         "scores",
@@ -29,6 +30,7 @@ FLOORS = [
         "sparse_files",
         "walks",
         "early_bird",
+        "plots",
     },
     {"rounds", "compaction", "units", "sparse_training"},
     {"prune", "sweep", "tickets"},

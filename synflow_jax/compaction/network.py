@@ -96,6 +96,10 @@ class Compact:
     def __repr__(self) -> str:
         return f"Compact(\n{self.report}\n)"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.report._repr_html_()
+
 
 def compact(
     apply_fn: ApplyFn,

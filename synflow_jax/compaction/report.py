@@ -9,6 +9,7 @@ import numpy as np
 from synflow_jax import wiring
 from synflow_jax.checks import source_line
 from synflow_jax.compaction.whole import Decision, Whole
+from synflow_jax.tables import as_html, as_text
 
 
 class Layer(NamedTuple):
@@ -33,7 +34,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What is left of a network; ``str`` draws it as text.
+    """What is left of a network, as text or, in notebooks, a table of HTML.
 
     Attributes:
         layers: one for each parameter of two dimensions or more, in the order of the leaves.
@@ -48,6 +49,13 @@ class Report:
     held: tuple[tuple[str, int], ...]
 
     def __str__(self) -> str:
+        return "\n".join([as_text(self._texts(), names=3), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return as_html(self._texts(), names=3, notes=self._notes())
+
+    def _texts(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
             ("layer", "shape", "left", "weights", "left", "multiplications", "left")
         ]
@@ -58,18 +66,12 @@ class Report:
             rows.append((layer.name, *shapes, *(f"{count:,}" for count in counts)))
         rows.append(("others", "", "", *(f"{count:,}" for count in self.others), "", ""))
         rows.append(("total", "", "", *(f"{count:,}" for count in self.total)))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if index < 3 else cell.rjust(width)
-                for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        if self.constant:
-            lines.append(f"{self.constant} units stay for a constant that they hold")
-        lines += [f"{count} units held back by {where}" for where, count in self.held]
-        return "\n".join(lines)
+        return rows
+
+    def _notes(self) -> list[str]:
+        constant = [f"{self.constant} units stay for a constant that they hold"]
+        held = [f"{count} units held back by {where}" for where, count in self.held]
+        return [*(constant if self.constant else []), *held]
 
     @property
     def total(self) -> tuple[int, int, int, int]:

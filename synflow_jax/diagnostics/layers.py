@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from synflow_jax.checks import check_mask, check_names, check_scalars, check_values, named_leaves
 from synflow_jax.diagnostics.effective import By
 from synflow_jax.diagnostics.effective import effective as on_paths
+from synflow_jax.tables import as_html, as_text
 from synflow_jax.types import ApplyFn, Mask, Params
 
 
@@ -58,7 +59,7 @@ Row = TypeVar("Row", LayerRow, EffectiveRow)
 
 @dataclass(frozen=True)
 class LayerTable(Generic[Row]):
-    """What a mask keeps of each prunable parameter; ``str`` draws it as text.
+    """What a mask keeps of each prunable parameter, as text or, in notebooks, a table of HTML.
 
     Attributes:
         rows: one for each prunable parameter, in the order of ``jax.tree.leaves``.
@@ -88,18 +89,17 @@ class LayerTable(Generic[Row]):
         return tuple(row.name for row in self.rows if row.size and not row.kept)
 
     def __str__(self) -> str:
+        return as_text(self._texts(), names=2)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return as_html(self._texts(), names=2)
+
+    def _texts(self) -> list[list[str]]:
         used = self.effective if self.rows else None
         total = _row("total", (), self.size, self.kept, used)
         head = ["layer", *(field.replace("_", " ") for field in total._fields[1:])]
-        lines = [head, *(_texts(row) for row in (*self.rows, total))]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(
-                text.ljust(width) if column < 2 else text.rjust(width)
-                for column, (text, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        )
+        return [head, *(_texts(row) for row in (*self.rows, total))]
 
 
 @overload

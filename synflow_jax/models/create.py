@@ -7,6 +7,7 @@ from typing import Any
 from flax import nnx
 
 from synflow_jax.checks import check_bool, check_callable, check_instance, check_rounds, shown
+from synflow_jax.models.filling import drawn_later, fill
 from synflow_jax.models.layers import Activation
 from synflow_jax.models.mixer import Mixer, MixerPlan
 from synflow_jax.models.plans import PLANS
@@ -99,20 +100,26 @@ def create(
         raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
     num_classes = check_rounds(num_classes, "num_classes")
     input_shape = _check_shape(input_shape)
-    plan = PLANS[name]
-    given = input_shape, num_classes
     options = {"dense_classifier": dense_classifier, "rngs": rngs}
     if activation is not None:
         options["activation"] = activation
+    model = _network(drawn_later(PLANS[name]), input_shape, num_classes, **options)
+    fill(model)
+    return model
+
+
+def _network(
+    plan: VGGPlan | ResNetPlan | ViTPlan | MixerPlan, *args: Any, **options: Any
+) -> VGG | ResNet | ViT | Mixer:
     match plan:
         case VGGPlan():
-            return VGG(plan, *given, **options)
+            return VGG(plan, *args, **options)
         case ResNetPlan():
-            return ResNet(plan, *given, **options)
+            return ResNet(plan, *args, **options)
         case ViTPlan():
-            return ViT(plan, *given, **options)
+            return ViT(plan, *args, **options)
         case MixerPlan():
-            return Mixer(plan, *given, **options)
+            return Mixer(plan, *args, **options)
 
 
 def _check_shape(shape: Any) -> tuple[int, int, int]:

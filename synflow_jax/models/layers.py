@@ -7,7 +7,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.nn.initializers import Initializer, normal, variance_scaling, zeros
+from jax.nn.initializers import Initializer, zeros
+
+from synflow_jax.models.draws import (
+    cut_normal,
+    fan_in,
+    fan_out,
+    kaiming,
+    lecun,
+    normal,
+    uniform,
+    uniform_by,
+)
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -24,31 +35,29 @@ class Init(NamedTuple):
     bias: Callable[[int], Initializer]
 
 
-def _zero_bias(fan_in: int) -> Initializer:
-    del fan_in
+def _zero_bias(inputs: int) -> Initializer:
+    del inputs
     return zeros
 
 
-def _uniform_bias(fan_in: int) -> Initializer:
-    def initialize(key, shape, dtype=jnp.float32, out_sharding=None) -> jax.Array:
-        del out_sharding
-        bound = 1 / math.sqrt(fan_in)
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-    return initialize
-
-
-KAIMING_FAN_IN = Init(variance_scaling(2.0, "fan_in", "normal"), _zero_bias)
+KAIMING_FAN_IN = Init(kaiming(fan_in), _zero_bias)
 """Normal with variance 2 / fan_in (He et al. 2015, arXiv:1502.01852, equation 10); biases 0."""
 
-KAIMING_FAN_OUT = Init(variance_scaling(2.0, "fan_out", "normal"), _zero_bias)
+KAIMING_FAN_OUT = Init(kaiming(fan_out), _zero_bias)
 """Normal with variance 2 / fan_out (He et al. 2015, arXiv:1502.01852, equation 14); biases 0."""
 
 SMALL_NORMAL = Init(normal(0.01), _zero_bias)
 """Normal with standard deviation 0.01; biases 0."""
 
-UNIFORM_FAN_IN = Init(variance_scaling(1 / 3, "fan_in", "uniform"), _uniform_bias)
+UNIFORM_FAN_IN = Init(uniform_by(fan_in), lambda inputs: uniform(1 / math.sqrt(inputs)))
 """Uniform within +-1 / sqrt(fan_in), biases too."""
+
+
+CUT_NORMAL = Init(cut_normal(0.02), _zero_bias)
+"""Normal with standard deviation 0.02, cut off at two of them; biases 0."""
+
+LECUN = Init(lecun(fan_in), _zero_bias)
+"""Normal with variance 1 / fan_in, cut off at two standard deviations; biases 0."""
 
 
 class UnprunedLinear(nnx.Module):
@@ -68,7 +77,7 @@ class UnprunedLinear(nnx.Module):
         rngs: nnx.Rngs,
     ):
         kernel = kernel_init(rngs.params(), (in_features, out_features), jnp.float32)
-        self.kernel = nnx.Param(kernel.reshape(-1))
+        self.kernel = nnx.Param(kernel.ravel())
         self.bias = nnx.Param(bias_init(rngs.params(), (out_features,), jnp.float32))
 
     @property

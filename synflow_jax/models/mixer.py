@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import jax
 from flax import nnx
-from jax.nn.initializers import lecun_normal, zeros
 
-from synflow_jax.models.layers import Activation, Init, dense
+from synflow_jax.models.layers import LECUN, Activation, Init, dense
 from synflow_jax.models.tokens import MLP, Patches, token_count
-
-INIT = lecun_normal()
 
 
 @dataclass(frozen=True)
@@ -22,6 +19,7 @@ class MixerPlan:
         layers: how many blocks.
         token_hidden: width between the two dense layers over tokens.
         channel_hidden: width between the two dense layers over channels.
+        init: how dense layers start.
     """
 
     patch: int
@@ -29,6 +27,7 @@ class MixerPlan:
     layers: int
     token_hidden: int
     channel_hidden: int
+    init: Init = LECUN
 
 
 class Mixer(nnx.Module):
@@ -50,13 +49,14 @@ class Mixer(nnx.Module):
         rngs: nnx.Rngs,
     ):
         tokens = token_count(plan.patch, input_shape)
-        self.patches = Patches(plan.patch, input_shape[-1], plan.width, init=INIT, rngs=rngs)
+        init = plan.init.kernel
+        self.patches = Patches(plan.patch, input_shape[-1], plan.width, init=init, rngs=rngs)
         self.blocks = nnx.List(
             [Block(plan, tokens, activation=activation, rngs=rngs) for _ in range(plan.layers)]
         )
         self.norm = nnx.LayerNorm(plan.width, rngs=rngs)
-        last, init = (plan.width, num_classes), Init(INIT, lambda _: zeros)
-        self.output = dense(last, init, pruned=not dense_classifier, rngs=rngs)
+        last = (plan.width, num_classes)
+        self.output = dense(last, plan.init, pruned=not dense_classifier, rngs=rngs)
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         x = self.patches(inputs)
@@ -69,7 +69,7 @@ class Block(nnx.Module):
     """Two dense layers over tokens, then two over channels, each after LayerNorm and added."""
 
     def __init__(self, plan: MixerPlan, tokens: int, *, activation: Activation, rngs: nnx.Rngs):
-        options = {"activation": activation, "init": INIT, "rngs": rngs}
+        options = {"activation": activation, "init": plan.init.kernel, "rngs": rngs}
         self.token_norm = nnx.LayerNorm(plan.width, rngs=rngs)
         self.tokens = MLP(tokens, plan.token_hidden, **options)
         self.channel_norm = nnx.LayerNorm(plan.width, rngs=rngs)

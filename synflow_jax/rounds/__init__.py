@@ -1,7 +1,7 @@
 """The rounds of pruning, which `prune`, `sweep` and `tickets` share.
 
 What they start from (`counts`), the pure loop (`loop`), its compiled call and the checks of what
-came out (`compiled`, `zero_scores`).
+came out (`compiled`, `zero_scores`), and what is told meanwhile (`progress`).
 """
 
 from synflow_jax.rounds.compiled import check_history as check_history
@@ -14,5 +14,6 @@ from synflow_jax.rounds.counts import round_densities as round_densities
 from synflow_jax.rounds.counts import start_mask as start_mask
 from synflow_jax.rounds.loop import check_scores as check_scores
 from synflow_jax.rounds.loop import prune_rounds as prune_rounds
+from synflow_jax.rounds.progress import check_progress as check_progress
 from synflow_jax.rounds.zero_scores import check_zero_scores as check_zero_scores
 from synflow_jax.rounds.zero_scores import may_be_zero as may_be_zero

@@ -1,5 +1,6 @@
 """All rounds in one compiled call, and checks of what came out."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,14 +11,18 @@ from synflow_jax.checks import check_values, named_leaves
 from synflow_jax.homogeneous import registrations
 from synflow_jax.rounds.counts import are_as_counted
 from synflow_jax.rounds.loop import prune_rounds
+from synflow_jax.rounds.progress import listening, tell
 from synflow_jax.rounds.zero_scores import check_zero_scores, may_be_zero
 from synflow_jax.selection import on_device
-from synflow_jax.types import History, Mask, Params, ScoreFn, Selection
+from synflow_jax.types import History, Mask, Params, Progress, ScoreFn, Selection
 
 
-def _rounds(score_fn: ScoreFn, *args: Any, registered: int, **options: Any) -> tuple[Mask, History]:
+def _rounds(
+    score_fn: ScoreFn, *args: Any, registered: int, listener: Any, **options: Any
+) -> tuple[Mask, History]:
     del registered
-    return prune_rounds(score_fn, *args, **options)
+    each_round = None if listener is None else partial(jax.debug.callback, tell, listener)
+    return prune_rounds(score_fn, *args, each_round=each_round, **options)
 
 
 _compiled = jax.jit(_rounds, static_argnames=("score_fn", "select", "regrow", "registered"))
@@ -34,6 +39,7 @@ def compiled_rounds(
     select: Selection,
     regrow: bool = False,
     where: str = "round {}",
+    progress: bool | Progress = False,
 ) -> tuple[Mask, History]:
     """`prune_rounds` as one compiled call, with checks of what came out.
 
@@ -47,6 +53,7 @@ def compiled_rounds(
         select: which scores a round keeps.
         regrow: whether pruned weights compete too.
         where: how messages name a round, with ``{}`` for its number.
+        progress: ``True`` for a bar, or a function that is told of each round.
 
     Returns:
         The mask and the `History`.
@@ -55,17 +62,19 @@ def compiled_rounds(
         ValueError: scores aren't finite, fewer weights are left than asked for, or scores are 0
             where only position would decide.
     """
-    mask, history = _compiled(
-        score_fn,
-        params,
-        start,
-        on_device(counts),
-        batch=batch,
-        key=key,
-        select=select,
-        regrow=regrow,
-        registered=registrations(),
-    )
+    with listening(progress, len(counts)) as listener:
+        mask, history = _compiled(
+            score_fn,
+            params,
+            start,
+            on_device(counts),
+            batch=batch,
+            key=key,
+            select=select,
+            regrow=regrow,
+            registered=registrations(),
+            listener=listener,
+        )
     check_history(history, start, counts, select, where)
     if may_be_zero(history):
         first = where.format(1)

@@ -1,5 +1,6 @@
 """The rounds themselves: score, keep the highest, repeat. Pure."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -23,6 +24,7 @@ def prune_rounds(
     key: jax.Array | None = None,
     select: Selection = global_top_k,
     regrow: bool = False,
+    each_round: Callable[[jax.Array, jax.Array], object] | None = None,
 ) -> tuple[Mask, History]:
     """The rounds that `prune` compiles, as a pure function for your own ``jit`` or ``vmap``.
 
@@ -42,6 +44,8 @@ def prune_rounds(
         key: a key for the score function, folded with the round's number from 0.
         select: `global_top_k`, or `local_top_k` for the same density in each layer.
         regrow: whether pruned weights compete in every round with those that are kept.
+        each_round: traced after each round with how many are done and the weights left by layer,
+            for ``jax.debug.callback`` and the like.
 
     Returns:
         The mask, in the shapes of the one given, and a `History` with one row a round. Scores that
@@ -88,6 +92,8 @@ def prune_rounds(
         highest = jnp.stack([largest(each).astype(jnp.float32) for each in candidates])
         layers = select.keep(candidates, to_keep)
         kept = jnp.stack([count(m) for m in layers])
+        if each_round is not None:
+            each_round(index + 1, kept)
         return layers, History(jnp.sum(kept), kept, highest < jnp.inf, highest > 0)
 
     each = counts if isinstance(counts, TwoWordCount) else jnp.asarray(counts, jnp.int32)

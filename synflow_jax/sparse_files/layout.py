@@ -1,18 +1,17 @@
-"""What lies where in a file of `save_sparse`: named arrays, and a short header."""
+"""What lies where in a file of `save_sparse` or `save_mask`: named arrays, and a short header."""
 
 import base64
 import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from synflow_jax.sparse_files.nested import LeafPath
 
-FORMAT, VERSION = "synflow_jax.sparse", 1
+VERSION = 1
 
 # What the NumPy reader of safetensors knows; values of other dtypes are stored as bytes.
 READABLE = ("bfloat16", "float16", "float32", "float64")
@@ -34,19 +33,25 @@ class Leaf(NamedTuple):
     mask_shape: tuple[int, ...]
 
 
-def safetensors_package() -> ModuleType:
-    """The package, which only these files and checkpoints of torchvision need."""
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "sf.save_sparse and sf.load_sparse need the package safetensors: "
-            "pip install 'safetensors>=0.8'"
-        ) from error
-    return safetensors
+class Kind(NamedTuple):
+    """What a file holds, by the functions that write and read it.
+
+    Attributes:
+        key: of the header's entry.
+        save: the name of the function that writes it.
+        load: of the one that reads it.
+    """
+
+    key: str
+    save: str
+    load: str
 
 
-def metadata_of(leaves: Sequence[Leaf]) -> dict[str, str]:
+SPARSE = Kind("synflow_jax.sparse", "sf.save_sparse", "sf.load_sparse")
+MASK = Kind("synflow_jax.mask", "sf.save_mask", "sf.load_mask")
+
+
+def metadata_of(kind: Kind, leaves: Sequence[Leaf]) -> dict[str, str]:
     """One string for the file's header.
 
     Names repeat, so that compressed they take a fifth; plain, those of a small network would take
@@ -55,7 +60,7 @@ def metadata_of(leaves: Sequence[Leaf]) -> dict[str, str]:
     """
     rows = json.dumps(leaves, separators=(",", ":"))
     packed = base64.b64encode(zlib.compress(rows.encode(), level=9)).decode()
-    return {FORMAT: json.dumps({"version": VERSION, "leaves": packed})}
+    return {kind.key: json.dumps({"version": VERSION, "leaves": packed})}
 
 
 def leaves_of(packed: str) -> list[Leaf]:
@@ -78,9 +83,14 @@ def pack(
     values: dict[str, list[np.ndarray]] = {}
     for leaf, array, mask in zip(leaves, arrays, masks, strict=True):
         values.setdefault(leaf.dtype, []).append(array[np.broadcast_to(mask, leaf.shape)])
-    bits = [np.packbits(mask) for mask in masks if mask.ndim]
     joined = {f"values.{dtype}": _stored(np.concatenate(v)) for dtype, v in values.items()}
-    return {**joined, "masks": np.concatenate([np.zeros(0, np.uint8), *bits])}
+    return {**joined, **pack_masks(masks)}
+
+
+def pack_masks(masks: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """The file's array of bits."""
+    bits = [np.packbits(mask) for mask in masks if mask.ndim]
+    return {"masks": np.concatenate([np.zeros(0, np.uint8), *bits])}
 
 
 def _stored(values: np.ndarray) -> np.ndarray:
@@ -91,7 +101,7 @@ def unpack(
     leaves: Sequence[Leaf], tensors: Mapping[str, np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The arrays, with zeros where pruned, and the masks that `pack` was given."""
-    masks = _unpack_masks(leaves, tensors["masks"])
+    masks = unpack_masks(leaves, tensors["masks"])
     kept = [np.broadcast_to(m, leaf.shape) for leaf, m in zip(leaves, masks, strict=True)]
     arrays = [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
     for dtype in {leaf.dtype for leaf in leaves}:
@@ -103,7 +113,8 @@ def unpack(
     return arrays, masks
 
 
-def _unpack_masks(leaves: Sequence[Leaf], packed: np.ndarray) -> list[np.ndarray]:
+def unpack_masks(leaves: Sequence[Leaf], packed: np.ndarray) -> list[np.ndarray]:
+    """The masks that `pack_masks` was given."""
     sizes = [math.prod(leaf.mask_shape) if leaf.mask_shape else 0 for leaf in leaves]
     parts = _split(packed, [-(-size // 8) for size in sizes])
     return [

@@ -1,30 +1,18 @@
 """Read a pruned network from a file."""
 
-import json
 import os
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from synflow_jax.checks import check_params
-from synflow_jax.sparse_files.layout import (
-    FORMAT,
-    VERSION,
-    Leaf,
-    leaves_of,
-    safetensors_package,
-    unpack,
-)
-from synflow_jax.sparse_files.nested import check_unique, leaf_paths, nested, path_name
+from synflow_jax.sparse_files.files import damaged, read
+from synflow_jax.sparse_files.layout import SPARSE, Leaf, unpack
+from synflow_jax.sparse_files.matching import places_in
+from synflow_jax.sparse_files.nested import nested, path_name
 from synflow_jax.types import Mask, Params
-
-# Of what doesn't fit, so many are told.
-SHOWN = 5
 
 
 def load_sparse(path: str | os.PathLike[str], *, like: Params | None = None) -> tuple[Params, Mask]:
@@ -60,59 +48,19 @@ def load_sparse(path: str | os.PathLike[str], *, like: Params | None = None) -> 
     ((Array([[ 0., -2.]], dtype=float32),), (Array([[False,  True]], dtype=bool),))
     """
     path = Path(path)
-    leaves, tensors = _read(path)
+    leaves, tensors = read(path, SPARSE)
     _check_precision(path, leaves)
     if like is None:
         places = nested({leaf.path: i for i, leaf in enumerate(leaves)})
     else:
-        places = _places_in(path, leaves, like)
+        hint = ", or leave like out"
+        places = places_in(path, leaves, like, name="like", differs=_differs, instead=hint)
     try:
         arrays, masks = unpack(leaves, tensors)
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
+        raise damaged(path, SPARSE) from error
     params, mask = (jax.tree.map(lambda i, a=a: jnp.array(a[i]), places) for a in (arrays, masks))
     return params, mask
-
-
-def _read(path: Path) -> tuple[list[Leaf], dict[str, np.ndarray]]:
-    package = safetensors_package()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file '{path}'; pass what sf.save_sparse wrote")
-    try:
-        with package.safe_open(path, framework="numpy") as file:
-            leaves = _read_leaves(path, file.metadata() or {})
-            return leaves, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except package.SafetensorError as error:
-        raise ValueError(
-            f"'{path}' is cut short or isn't a safetensors file ({error}); copy it again, or write "
-            "it again with sf.save_sparse"
-        ) from error
-
-
-def _read_leaves(path: Path, metadata: Mapping[str, str]) -> list[Leaf]:
-    if FORMAT not in metadata:
-        raise ValueError(
-            f"'{path}' is a safetensors file, but not of sf.save_sparse; read its arrays with "
-            "safetensors.numpy.load_file"
-        )
-    try:
-        header = json.loads(metadata[FORMAT])
-        leaves = leaves_of(header["leaves"]) if header["version"] == VERSION else None
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
-        raise _damaged(path) from error
-    if leaves is None:
-        raise ValueError(
-            f"'{path}' is of version {header['version']}, and this synflow_jax reads version "
-            f"{VERSION}; install the synflow_jax that wrote it, or a newer one"
-        )
-    return leaves
-
-
-def _damaged(path: Path) -> ValueError:
-    return ValueError(
-        f"'{path}' is damaged: its arrays aren't what its header says; copy it again, or write it "
-        "again with sf.save_sparse"
-    )
 
 
 def _check_precision(path: Path, leaves: Sequence[Leaf]) -> None:
@@ -125,27 +73,7 @@ def _check_precision(path: Path, leaves: Sequence[Leaf]) -> None:
             )
 
 
-def _places_in(path: Path, leaves: Sequence[Leaf], like: Params) -> Any:
-    """A tree of the structure of ``like``: for each of its leaves, which of the file it is."""
-    check_params(like, "like")
-    paths = leaf_paths(like)
-    check_unique("like", paths)
-    wanted = dict(zip(map(path_name, paths), jax.tree.leaves(like), strict=True))
-    saved = {path_name(leaf.path): i for i, leaf in enumerate(leaves)}
-    problems = list(_differences({name: leaves[i] for name, i in saved.items()}, wanted))
-    if problems:
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise ValueError(
-            f"'{path}' doesn't fit like: {'; '.join(problems[:SHOWN])}{more}. Pass params of the "
-            "network that was saved, or leave like out"
-        )
-    return jax.tree.structure(like).unflatten([saved[name] for name in wanted])
-
-
-def _differences(saved: Mapping[str, Leaf], wanted: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"the file has no leaf '{name}'" for name in wanted if name not in saved)
-    yield from (f"like has no leaf '{name}'" for name in saved if name not in wanted)
-    for name in (name for name in wanted if name in saved):
-        leaf, other = saved[name], wanted[name]
-        if (leaf.dtype, leaf.shape) != (other.dtype.name, other.shape):
-            yield (f"leaf '{name}' is {leaf.dtype}{leaf.shape}, in like {other.dtype}{other.shape}")
+def _differs(name: str, leaf: Leaf, other: Any) -> str | None:
+    if (leaf.dtype, leaf.shape) == (other.dtype.name, other.shape):
+        return None
+    return f"leaf '{name}' is {leaf.dtype}{leaf.shape}, in like {other.dtype}{other.shape}"

@@ -1,9 +1,7 @@
 """Write a pruned network to a file."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from uuid import uuid4
 
 import jax
 import numpy as np
@@ -13,9 +11,9 @@ from synflow_jax.checks import (
     check_params,
     check_scalars,
     check_values,
-    named_leaves,
 )
-from synflow_jax.sparse_files.layout import Leaf, metadata_of, pack, safetensors_package
+from synflow_jax.sparse_files.files import check_here, write
+from synflow_jax.sparse_files.layout import SPARSE, Leaf, pack
 from synflow_jax.sparse_files.nested import check_unique, leaf_paths
 from synflow_jax.types import Mask, Params
 
@@ -64,8 +62,8 @@ def save_sparse(path: str | os.PathLike[str], params: Params, mask: Mask) -> Non
     check_params(params)
     check_values({"params": params, "mask": mask}, "a file holds values; save outside of it")
     check_mask(mask, params)
-    _check_here("params", params)
-    _check_here("mask", mask)
+    check_here("params", params)
+    check_here("mask", mask)
     check_scalars(mask)
     paths = leaf_paths(params)
     check_unique("params", paths)
@@ -74,27 +72,4 @@ def save_sparse(path: str | os.PathLike[str], params: Params, mask: Mask) -> Non
         Leaf(leaf_path, array.dtype.name, array.shape, kept.shape)
         for leaf_path, array, kept in zip(paths, arrays, masks, strict=True)
     ]
-    _write(Path(path), pack(leaves, arrays, masks), metadata_of(leaves))
-
-
-def _check_here(tree_name: str, tree: Params | Mask) -> None:
-    for name, leaf in named_leaves(tree):
-        known = not isinstance(leaf, jax.Array) or leaf.is_fully_replicated
-        if not known and not leaf.is_fully_addressable:
-            raise ValueError(
-                f"{tree_name} leaf '{name}' lies on devices of several processes; gather it with "
-                "jax.experimental.multihost_utils.process_allgather and save in one process"
-            )
-
-
-def _write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """All of the file, or nothing."""
-    content = safetensors_package().numpy.save(dict(tensors), dict(metadata))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder '{path.parent}' to write '{path.name}' to")
-    unfinished = path.with_name(f".{uuid4().hex}.unfinished")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write(Path(path), SPARSE, leaves, pack(leaves, arrays, masks))
