@@ -30,7 +30,7 @@ FLOORS = [
         "walks",
         "early_bird",
     },
-    {"rounds", "compaction", "units", "sparse_training"},
+    {"architectures", "rounds", "compaction", "units", "sparse_training"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
 ]

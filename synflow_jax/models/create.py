@@ -9,10 +9,15 @@ import jax
 from flax import nnx
 
 from synflow_jax.checks import check_bool, check_callable, check_instance, check_rounds, shown
+from synflow_jax.models.cells import parse_cell
 from synflow_jax.models.layers import Activation
+from synflow_jax.models.nasbench201 import NASBench201
 from synflow_jax.models.plans import PLANS
 from synflow_jax.models.resnet import ResNet
 from synflow_jax.models.vgg import VGG, VGGPlan
+
+CELLS = "nasbench201/"
+"""Before the string of a cell."""
 
 
 def names() -> tuple[str, ...]:
@@ -36,7 +41,7 @@ def create(
     rngs: nnx.Rngs,
     activation: Activation = jax.nn.relu,
     dense_classifier: bool = False,
-) -> VGG | ResNet:
+) -> VGG | ResNet | NASBench201:
     """A network of Tanaka et al. 2020, arXiv:2006.05467, untrained and in training mode.
 
     It maps images ``(N, height, width, channels)`` to logits ``(N, num_classes)``; parameters are
@@ -47,6 +52,10 @@ def create(
     - ``lottery``: VGG and ResNet for CIFAR. Kernels are Kaiming normal with fan-in, biases 0.
     - ``tinyimagenet``: VGG with hidden layers of 1024, ResNet beginning with a 3x3 convolution.
     - ``imagenet``: VGG and ResNet as torchvision lays them out.
+
+    - ``nasbench201``: Dong & Yang 2020, arXiv:2001.00326, a network by its cell's string:
+      ``"nasbench201/|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|"``.
+      Convolutions are Kaiming normal with fan-in, the dense layer as in ``default``.
 
     In ``tinyimagenet`` and ``imagenet`` convolutions are Kaiming normal with fan-out, their biases
     0; dense layers of VGG are normal with standard deviation 0.01, their biases 0; those of ResNet
@@ -59,7 +68,7 @@ def create(
     21,362,368), and 44,857,672 and 85,275,464 parameters, for 200 classes.
 
     Args:
-        name: one of `names()`, such as ``"lottery/vgg16-bn"``.
+        name: one of `names()`, such as ``"lottery/vgg16-bn"``, or ``nasbench201/`` and a cell.
         num_classes: how many logits.
         input_shape: height, width and channels of an image.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
@@ -72,7 +81,7 @@ def create(
         A Flax NNX module; `synflow_jax.from_nnx` makes ``apply_fn`` and ``params`` of it.
 
     Raises:
-        ValueError: the name is unknown, a size isn't positive, or the images are too small for
+        ValueError: the name is unknown or no cell, a size isn't positive, or the images are too small for
             the max-pools.
         TypeError: an argument is of another kind.
 
@@ -87,13 +96,13 @@ def create(
     check_instance("rngs", rngs, nnx.Rngs, "nnx.Rngs(0)")
     check_callable("activation", activation, "x", "a function such as jax.nn.relu")
     check_bool("dense_classifier", dense_classifier)
-    if name not in PLANS:
+    cell = name.removeprefix(CELLS)
+    if name not in PLANS and cell == name:
         near = get_close_matches(name, PLANS) or names()
         raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
     num_classes = check_rounds(num_classes, "num_classes")
     input_shape = _check_shape(input_shape)
-    plan = PLANS[name]
-    network = partial(VGG, plan) if isinstance(plan, VGGPlan) else partial(ResNet, plan)
+    network = partial(NASBench201, [[o] for o in parse_cell(cell)]) if cell != name else _of(name)
     return network(
         input_shape,
         num_classes,
@@ -101,6 +110,11 @@ def create(
         dense_classifier=dense_classifier,
         rngs=rngs,
     )
+
+
+def _of(name: str) -> partial[VGG] | partial[ResNet]:
+    plan = PLANS[name]
+    return partial(VGG, plan) if isinstance(plan, VGGPlan) else partial(ResNet, plan)
 
 
 def _check_shape(shape: Any) -> tuple[int, int, int]:
