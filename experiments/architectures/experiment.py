@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,15 +48,16 @@ def experiment(options: Options, published: list[Published], folder: Path) -> li
         for index, network in enumerate(networks):
             for start in range(0, len(choices), TOGETHER):
                 cells[f"{asked}-{index}-{start}"] = partial(
-                    rows_of, options, measured, network.params, choices, index, start
+                    rows_of, options, measured, network.params, choices, (index, start)
                 )
     return run_cells(folder, cells, ScoreRow)
 
 
 def rows_of(
-    options: Options, measured: Measured, params: object, choices: np.ndarray, seed: int, start: int
+    options: Options, measured: Measured, params: Any, choices: np.ndarray, place: tuple[int, int]
 ) -> list[ScoreRow]:
-    """The scores of the architectures from one on."""
+    """The scores of some architectures; ``place`` is the seed and the first one's row."""
+    seed, start = place
     part = choices[start : start + TOGETHER]
     batch = scoring_batch(options, seed)
     values = values_of(measured, params, part, batch, options.chunk)

@@ -57,7 +57,9 @@ def _scatter(axes: Axes, values: np.ndarray, accuracies: np.ndarray, best: np.nd
 
 def agreement_table(scores: dict[str, np.ndarray], accuracies: np.ndarray) -> str:
     """How far each score agrees with the accuracies, over all and over the top tenth."""
-    lines = [("score", "Spearman", "Kendall", "top tenth", "its Kendall", "best 10 in top 1 %")]
+    lines: list[tuple[str, ...]] = [
+        ("score", "Spearman", "Kendall", "top tenth", "its Kendall", "best 10 in top 1 %")
+    ]
     for name, values in scores.items():
         *numbers, best = agreement(values, accuracies)
         lines.append((name, *(f"{number:.3f}" for number in numbers), str(best)))

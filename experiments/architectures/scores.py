@@ -12,7 +12,8 @@ from experiments.architectures.published import Published
 def computed(rows: Sequence[ScoreRow]) -> dict[str, np.ndarray]:
     """By name, ``(seeds, architectures)``."""
     names = list(dict.fromkeys(row.score for row in rows))
-    seeds, count = (1 + max(row[index] for row in rows) for index in (1, 2))
+    seeds = 1 + max(row.seed for row in rows)
+    count = 1 + max(row.architecture for row in rows)
     arrays = {name: np.full((seeds, count), np.nan) for name in names}
     for row in rows:
         arrays[row.score][row.seed, row.architecture] = row.value

@@ -38,8 +38,8 @@ def flow_totals(log2_flow_fn: Log2FlowFn, inputs: Any) -> Callable[[Params, Any,
     arXiv:2101.08134, who add up the scores).
 
     Args:
-        log2_flow_fn: ``log2_flow_fn(params, inputs, choice) -> scalar``, the log2 of R of the linear
-            network, such as that of `synflow_jax.models.nasbench201`.
+        log2_flow_fn: ``log2_flow_fn(params, inputs, choice) -> scalar``, log2 of the linear
+            network's R, such as that of `synflow_jax.models.nasbench201`.
         inputs: nonnegative, such as ``jnp.ones((1, 32, 32, 3))``.
 
     >>> import jax.numpy as jnp

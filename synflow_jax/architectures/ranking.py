@@ -59,8 +59,8 @@ def rank(
         part = each[start : start + size]
         padded = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
         values = _measured(measure, params, padded, batch)
-        parts.append(jax.tree.map(lambda x, n=len(part): np.asarray(x)[:n], values))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        parts.append(jax.tree.map(np.asarray, values))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(each)], *parts)
 
 
 @partial(jax.jit, static_argnames="measure")

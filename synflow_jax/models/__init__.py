@@ -1,4 +1,4 @@
-"""The networks of the SynFlow paper, and NAS-Bench-201's, in Flax NNX. Needs the extra ``models``."""
+"""Networks of the SynFlow paper and of NAS-Bench-201 in Flax NNX. Needs the extra ``models``."""
 
 from synflow_jax.models.cells import cell_choices as cell_choices
 from synflow_jax.models.cells import cell_string as cell_string

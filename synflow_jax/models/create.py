@@ -81,8 +81,8 @@ def create(
         A Flax NNX module; `synflow_jax.from_nnx` makes ``apply_fn`` and ``params`` of it.
 
     Raises:
-        ValueError: the name is unknown or no cell, a size isn't positive, or the images are too small for
-            the max-pools.
+        ValueError: the name is unknown or no cell, a size isn't positive, or the images are too
+            small for the pools.
         TypeError: an argument is of another kind.
 
     >>> import jax

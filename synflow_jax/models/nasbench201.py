@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import lax
 
@@ -90,7 +91,20 @@ class Edge(nnx.Module):
 
 def average(x: jax.Array) -> jax.Array:
     """The mean over 3x3 positions, at the border over those that there are."""
-    return nnx.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=False)
+    rows, columns = (places_inside(length) for length in x.shape[1:3])
+    shares = jnp.asarray(1 / np.outer(rows, columns)[None, :, :, None], x.dtype)
+    return window_sums(x, 3, 1, "SAME") * shares
+
+
+def window_sums(x: jax.Array, size: int, stride: int, padding: str) -> jax.Array:
+    """Sums over ``size`` x ``size`` positions."""
+    return lax.reduce_window(x, 0.0, lax.add, (1, size, size, 1), (1, stride, stride, 1), padding)
+
+
+def places_inside(length: int) -> np.ndarray:
+    """How many of the three places around each of so many lie among them."""
+    places = np.arange(length)
+    return np.minimum(places + 1, length - 1) - np.maximum(places - 1, 0) + 1
 
 
 class Cell(nnx.Module):
@@ -160,7 +174,7 @@ class Reduction(nnx.Module):
     def __call__(self, x: jax.Array, watch: Watch) -> tuple[jax.Array, jax.Array]:
         inner = self.first(x)
         seen = watch(x, 1.0) + watch(inner, 1.0)
-        return self.second(inner) + self.shortcut(nnx.avg_pool(x, (2, 2), (2, 2))), seen
+        return self.second(inner) + self.shortcut(window_sums(x, 2, 2, "VALID") / 4), seen
 
 
 class NASBench201(nnx.Module):
@@ -171,7 +185,7 @@ class NASBench201(nnx.Module):
 
     Args:
         operations: the operations of each edge: one for a network, all for the super network.
-        input_shape: height, width and channels of an image; height and width at least 4.
+        input_shape: height, width and channels of an image; height and width multiples of 4.
         num_classes: how many logits.
         activation: of all ReLUs.
         dense_classifier: leave the last layer unpruned, as in `create`.
@@ -191,8 +205,11 @@ class NASBench201(nnx.Module):
         settle: Settle | None = None,
         rngs: nnx.Rngs,
     ):
-        if min(input_shape[:2]) < 4:
-            raise ValueError(f"NAS-Bench-201's images are 4x4 or larger, got {input_shape}")
+        if input_shape[0] % 4 or input_shape[1] % 4:
+            raise ValueError(
+                "NAS-Bench-201's networks halve images twice: height and width must be multiples "
+                f"of 4, got input_shape={input_shape}"
+            )
         given = {"activation": activation, "rngs": rngs}
         self.activation, self.settle = activation, settle
         self.conv = conv((input_shape[-1], WIDTHS[0]), 3, KAIMING_FAN_IN, rngs=rngs)

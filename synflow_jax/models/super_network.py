@@ -1,7 +1,6 @@
 """All networks of NAS-Bench-201 in one, whose operations are weighted by a choice."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +10,7 @@ from flax import nnx
 from jax import lax
 
 from synflow_jax.models.cells import EDGES, OPERATIONS
-from synflow_jax.models.nasbench201 import DEPTH, SIZES, WIDTHS, NASBench201
+from synflow_jax.models.nasbench201 import DEPTH, SIZES, WIDTHS, NASBench201, ReLUConv
 
 ChoiceFn = Callable[[Any, Any, Any], jax.Array]
 """``fn(params, inputs, choice) -> outputs``."""
@@ -47,11 +46,11 @@ def nasbench201(
 
     Args:
         num_classes: how many logits.
-        input_shape: height, width and channels of an image; height and width at least 4.
+        input_shape: height, width and channels of an image; height and width multiples of 4.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
 
     Raises:
-        ValueError: images are smaller.
+        ValueError: images are of another size.
 
     >>> import jax.numpy as jnp
     >>> from flax import nnx
@@ -61,12 +60,11 @@ def nasbench201(
     >>> network.apply_fn(network.params, jnp.ones((2, 8, 8, 1)), choice).shape
     (2, 10)
     """
-    make = partial(NASBench201, [OPERATIONS] * len(EDGES), input_shape, num_classes)
-    model = make(rngs=rngs)
-    linear = nnx.eval_shape(lambda: make(activation=_identity, settle=settled, rngs=nnx.Rngs(0)))
+    operations = [OPERATIONS] * len(EDGES)
+    model = NASBench201(operations, input_shape, num_classes, rngs=rngs)
     _, params, others = nnx.split(model, nnx.Param, ...)
     inference, training = (nnx.view(model, use_running_average=flag) for flag in (True, False))
-    linear = nnx.view(linear, use_running_average=True)
+    linear = linearized(inference)
 
     def function(module: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
         structure = nnx.graphdef(module)
@@ -88,6 +86,16 @@ def nasbench201(
         log2_flow,
         lambda params, inputs, choice: batch(params, inputs, choice, agreement)[1],
     )
+
+
+def linearized(model: NASBench201) -> NASBench201:
+    """A copy with the identity in place of ReLU, whose cells' outputs don't overflow."""
+    copy = nnx.clone(model)
+    for _, module in nnx.iter_modules(copy):
+        if isinstance(module, ReLUConv | NASBench201):
+            module.activation = _identity
+    copy.settle = settled
+    return copy
 
 
 def _identity(x: jax.Array) -> jax.Array:
@@ -147,9 +155,8 @@ def cell_multiplications(
     220119680
     """
     height, width, channels = input_shape
-    places = [_half(height, n) * _half(width, n) for n in range(len(WIDTHS))]
+    places = [(height >> n) * (width >> n) for n in range(len(WIDTHS))]
     fixed = 9 * channels * WIDTHS[0] * places[0] + WIDTHS[-1] * num_classes
-    # The shortcut's average pool leaves out a last odd row, as its 1x1 convolution then does.
     fixed += sum(
         2 * w * (9 * w + 2 * 9 * w + w) * p for w, p in zip(WIDTHS[:-1], places[1:], strict=True)
     )
@@ -164,7 +171,3 @@ def _convolutions(choices: np.ndarray, cost: Callable[[int, int, int], int]) -> 
         * sum(DEPTH * cost(size, width, stage) for stage, width in enumerate(WIDTHS))
         for name, size in SIZES.items()
     )  # pyright: ignore[reportReturnType]
-
-
-def _half(length: int, times: int) -> int:
-    return -(-length // 2**times)
