@@ -26,6 +26,13 @@ from typing import TYPE_CHECKING, Any
 from synflow_jax import homogeneous as homogeneous
 from synflow_jax.adapters import from_linen as from_linen
 from synflow_jax.adapters import from_nnx as from_nnx
+from synflow_jax.architectures import FlowTotals as FlowTotals
+from synflow_jax.architectures import flow_totals as flow_totals
+from synflow_jax.architectures import gradient_norm as gradient_norm
+from synflow_jax.architectures import log_synflow_total as log_synflow_total
+from synflow_jax.architectures import naswot as naswot
+from synflow_jax.architectures import rank as rank
+from synflow_jax.architectures import score_total as score_total
 from synflow_jax.compaction import Compact as Compact
 from synflow_jax.compaction import compact as compact
 from synflow_jax.compaction import compact_nnx as compact_nnx

@@ -32,7 +32,7 @@ FLOORS = [
         "early_bird",
         "plots",
     },
-    {"rounds", "compaction", "units", "sparse_training"},
+    {"architectures", "rounds", "compaction", "units", "sparse_training"},
     {"prune", "sweep", "tickets"},
     {"__init__"},
 ]

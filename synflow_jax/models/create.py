@@ -7,13 +7,18 @@ from typing import Any
 from flax import nnx
 
 from synflow_jax.checks import check_bool, check_callable, check_instance, check_rounds, shown
+from synflow_jax.models.cells import parse_cell
 from synflow_jax.models.filling import drawn_later, fill
 from synflow_jax.models.layers import Activation
 from synflow_jax.models.mixer import Mixer, MixerPlan
-from synflow_jax.models.plans import PLANS
+from synflow_jax.models.nasbench201 import NASBench201
+from synflow_jax.models.plans import PLANS, Plan
 from synflow_jax.models.resnet import ResNet, ResNetPlan
 from synflow_jax.models.vgg import VGG, VGGPlan
 from synflow_jax.models.vit import ViT, ViTPlan
+
+CELLS = "nasbench201/"
+"""Before the string of a cell."""
 
 
 def names() -> tuple[str, ...]:
@@ -37,7 +42,7 @@ def create(
     rngs: nnx.Rngs,
     activation: Activation | None = None,
     dense_classifier: bool = False,
-) -> VGG | ResNet | ViT | Mixer:
+) -> VGG | ResNet | ViT | Mixer | NASBench201:
     """A network of Tanaka et al. 2020, arXiv:2006.05467, or of later, untrained, in training mode.
 
     It maps images ``(N, height, width, channels)`` to logits ``(N, num_classes)``; parameters are
@@ -53,6 +58,9 @@ def create(
       and the class's token are normal with standard deviation 0.02, biases 0.
     - ``mixer``: MLP-Mixers on patches of 16x16 (Tolstikhin et al. 2021, arXiv:2105.01601); kernels
       are normal with variance 1 / fan_in, biases 0. `synflow` takes both ``through="attention"``.
+    - ``nasbench201``: Dong & Yang 2020, arXiv:2001.00326, a network by its cell's string:
+      ``"nasbench201/|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|"``.
+      Convolutions are Kaiming normal with fan-in, the dense layer as in ``default``.
 
     In ``tinyimagenet`` and ``imagenet`` convolutions are Kaiming normal with fan-out, their biases
     0; dense layers of VGG are normal with standard deviation 0.01, their biases 0; those of ResNet
@@ -65,7 +73,7 @@ def create(
     21,362,368), and 44,857,672 and 85,275,464 parameters, for 200 classes.
 
     Args:
-        name: one of `names()`, such as ``"lottery/vgg16-bn"``.
+        name: one of `names()`, such as ``"lottery/vgg16-bn"``, or ``nasbench201/`` and a cell.
         num_classes: how many logits.
         input_shape: height, width and channels of an image.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
@@ -79,8 +87,8 @@ def create(
         A Flax NNX module; `synflow_jax.from_nnx` makes ``apply_fn`` and ``params`` of it.
 
     Raises:
-        ValueError: the name is unknown, a size isn't positive, the images are too small for the
-            max-pools, or patches don't cover them.
+        ValueError: the name is unknown or no cell, a size isn't positive, the images are too small
+            for the pools, or patches don't cover them.
         TypeError: an argument is of another kind.
 
     >>> import jax
@@ -95,7 +103,8 @@ def create(
     if activation is not None:
         check_callable("activation", activation, "x", "a function such as jax.nn.relu")
     check_bool("dense_classifier", dense_classifier)
-    if name not in PLANS:
+    cell = name.removeprefix(CELLS)
+    if name not in PLANS and cell == name:
         near = get_close_matches(name, PLANS) or names()
         raise ValueError(f"no model is called '{name}'; there are {', '.join(near)}")
     num_classes = check_rounds(num_classes, "num_classes")
@@ -103,14 +112,16 @@ def create(
     options = {"dense_classifier": dense_classifier, "rngs": rngs}
     if activation is not None:
         options["activation"] = activation
+    if cell != name:
+        return NASBench201(
+            [[each] for each in parse_cell(cell)], input_shape, num_classes, **options
+        )
     model = _network(drawn_later(PLANS[name]), input_shape, num_classes, **options)
     fill(model)
     return model
 
 
-def _network(
-    plan: VGGPlan | ResNetPlan | ViTPlan | MixerPlan, *args: Any, **options: Any
-) -> VGG | ResNet | ViT | Mixer:
+def _network(plan: Plan, *args: Any, **options: Any) -> VGG | ResNet | ViT | Mixer:
     match plan:
         case VGGPlan():
             return VGG(plan, *args, **options)

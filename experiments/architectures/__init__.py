@@ -1,0 +1,1 @@
+"""Scores of untrained architectures beside the accuracies that were published for them."""
