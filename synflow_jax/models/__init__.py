@@ -3,3 +3,7 @@
 from synflow_jax.models.create import create as create
 from synflow_jax.models.create import names as names
 from synflow_jax.models.load_torch import load_torch as load_torch
+from synflow_jax.models.mixer import Mixer as Mixer
+from synflow_jax.models.mixer import MixerPlan as MixerPlan
+from synflow_jax.models.vit import ViT as ViT
+from synflow_jax.models.vit import ViTPlan as ViTPlan

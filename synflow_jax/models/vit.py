@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.nn.initializers import truncated_normal, zeros
+from jax.nn.initializers import Initializer, truncated_normal, zeros
 
 from synflow_jax.models.layers import Activation, Init, dense
 from synflow_jax.models.tokens import MLP, Patches, token_count
@@ -48,20 +48,21 @@ class ViT(nnx.Module):
         num_classes: int,
         *,
         activation: Activation = nnx.gelu,
+        init: Initializer = INIT,
         dense_classifier: bool = False,
         rngs: nnx.Rngs,
     ):
         tokens, width = 1 + token_count(plan.patch, input_shape), plan.width
-        self.patches = Patches(plan.patch, input_shape[-1], width, init=INIT, rngs=rngs)
-        self.class_token = nnx.Param(INIT(rngs.params(), (width,), jnp.float32))
-        self.positions = nnx.Param(INIT(rngs.params(), (tokens * width,), jnp.float32))
+        options = {"init": init, "rngs": rngs}
+        self.patches = Patches(plan.patch, input_shape[-1], width, **options)
+        self.class_token = nnx.Param(init(rngs.params(), (width,), jnp.float32))
+        self.positions = nnx.Param(init(rngs.params(), (tokens * width,), jnp.float32))
         self.blocks = nnx.List(
-            [Block(plan, activation=activation, rngs=rngs) for _ in range(plan.layers)]
+            [Block(plan, activation=activation, **options) for _ in range(plan.layers)]
         )
         self.norm = nnx.LayerNorm(width, rngs=rngs)
-        last = (width, num_classes)
-        init = Init(INIT, lambda _: zeros)
-        self.output = dense(last, init, pruned=not dense_classifier, rngs=rngs)
+        last = Init(init, lambda _: zeros)
+        self.output = dense((width, num_classes), last, pruned=not dense_classifier, rngs=rngs)
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
         x = self.patches(inputs)
@@ -76,11 +77,13 @@ class ViT(nnx.Module):
 class Block(nnx.Module):
     """Attention, then two dense layers, each after LayerNorm and added to what comes in."""
 
-    def __init__(self, plan: ViTPlan, *, activation: Activation, rngs: nnx.Rngs):
+    def __init__(
+        self, plan: ViTPlan, *, activation: Activation, init: Initializer, rngs: nnx.Rngs
+    ):
         self.attention_norm = nnx.LayerNorm(plan.width, rngs=rngs)
-        self.attention = Attention(plan.width, plan.heads, rngs=rngs)
+        self.attention = Attention(plan.width, plan.heads, init=init, rngs=rngs)
         self.mlp_norm = nnx.LayerNorm(plan.width, rngs=rngs)
-        self.mlp = MLP(plan.width, plan.hidden, activation=activation, init=INIT, rngs=rngs)
+        self.mlp = MLP(plan.width, plan.hidden, activation=activation, init=init, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         x = x + self.attention(self.attention_norm(x))
@@ -90,14 +93,14 @@ class Block(nnx.Module):
 class Attention(nnx.Module):
     """Self-attention with several heads."""
 
-    def __init__(self, width: int, heads: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, heads: int, *, init: Initializer, rngs: nnx.Rngs):
         size = width // heads
         self.scale = size**-0.5
-        self.query = Heads(width, heads, size, rngs=rngs)
-        self.key = Heads(width, heads, size, rngs=rngs)
-        self.value = Heads(width, heads, size, rngs=rngs)
+        self.query, self.key, self.value = (
+            Heads(width, heads, size, init=init, rngs=rngs) for _ in range(3)
+        )
         self.output = nnx.LinearGeneral(
-            (heads, size), width, axis=(-2, -1), kernel_init=INIT, rngs=rngs
+            (heads, size), width, axis=(-2, -1), kernel_init=init, rngs=rngs
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -109,8 +112,8 @@ class Attention(nnx.Module):
 class Heads(nnx.Module):
     """A dense layer to heads, ``(N, tokens, width)`` to ``(N, tokens, heads, size)``."""
 
-    def __init__(self, width: int, heads: int, size: int, *, rngs: nnx.Rngs):
-        kernel = INIT(rngs.params(), (width, heads, size), jnp.float32)
+    def __init__(self, width: int, heads: int, size: int, *, init: Initializer, rngs: nnx.Rngs):
+        kernel = init(rngs.params(), (width, heads, size), jnp.float32)
         self.kernel = nnx.Param(kernel)
         self.bias = nnx.Param(jnp.zeros(heads * size))
 
