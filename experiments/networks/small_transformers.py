@@ -1,10 +1,14 @@
 """Small vision transformers and a small MLP-Mixer, for 8x8 images in patches of 2x2."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import truncated_normal
 
 from synflow_jax.models import Mixer, MixerPlan, ViT, ViTPlan
+from synflow_jax.models.vit import Attention
 
 VIT = ViTPlan(patch=2, width=32, layers=3, heads=4, hidden=64)
 MIXER = MixerPlan(patch=2, width=32, layers=3, token_hidden=32, channel_hidden=64)
@@ -34,7 +38,8 @@ class Scale(nnx.Module):
     """What is left of LayerNorm without its statistics and its shift."""
 
     def __init__(self, norm: nnx.LayerNorm):
-        self.scale, self.bias = norm.scale, norm.bias
+        self.scale: Any = norm.scale
+        self.bias = norm.bias
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return x * self.scale
@@ -43,13 +48,13 @@ class Scale(nnx.Module):
 class Mean(nnx.Module):
     """Attention whose weights are all 1 / tokens; its queries and keys are of no use."""
 
-    def __init__(self, attention: nnx.Module):
+    def __init__(self, attention: Attention):
         self.query, self.key = attention.query, attention.key
         self.value, self.output = attention.value, attention.output
 
     def __call__(self, x: jax.Array) -> jax.Array:
         value = self.value(x)
-        return self.output(value.mean(1, keepdims=True) + 0 * value)
+        return self.output(jnp.broadcast_to(value.mean(1, keepdims=True), value.shape))
 
 
 def made_homogeneous(model: ViT | Mixer) -> ViT | Mixer:
@@ -62,6 +67,6 @@ def made_homogeneous(model: ViT | Mixer) -> ViT | Mixer:
         for name, child in list(vars(module).items()):
             if isinstance(child, nnx.LayerNorm):
                 setattr(module, name, Scale(child))
-            elif name == "attention":
+            elif isinstance(child, Attention):
                 setattr(module, name, Mean(child))
     return model

@@ -72,8 +72,8 @@ if TYPE_CHECKING:
 else:
     RecipeDataName = Literal[RECIPE_DATA]
 
-# Of the small runs, this project's own: single-shot pruning; the same of transformers; cycles of pruning and ablations; the
-# plain network of figure 5b; SynFlow's inputs.
+# Of the small runs, this project's own: single-shot pruning; transformers; cycles of pruning and
+# ablations; the plain network of figure 5b; SynFlow's inputs.
 SINGLESHOT = Recipe(8, 0.1, weight_decay=5e-4, batch_size=64, cosine=True)
 TOKENS = Recipe(8, 5e-3, batch_size=32, cosine=True, adam=True)
 SHORT = Recipe(8, 0.1, drops=(4, 6), weight_decay=5e-4, batch_size=64)
@@ -109,7 +109,9 @@ def overridden(recipe: Recipe, options: Any) -> Recipe:
 def optimizer_of(recipe: Recipe, steps_per_epoch: int) -> optax.GradientTransformation:
     """The recipe's optimizer; its learning rate is a function of the step."""
     if recipe.adam:
-        return optax.adam(_cosine(recipe, steps_per_epoch) if recipe.cosine else recipe.learning_rate)
+        return optax.adam(
+            _cosine(recipe, steps_per_epoch) if recipe.cosine else recipe.learning_rate
+        )
     return sgd(recipe, steps_per_epoch)
 
 

@@ -77,9 +77,7 @@ class ViT(nnx.Module):
 class Block(nnx.Module):
     """Attention, then two dense layers, each after LayerNorm and added to what comes in."""
 
-    def __init__(
-        self, plan: ViTPlan, *, activation: Activation, init: Initializer, rngs: nnx.Rngs
-    ):
+    def __init__(self, plan: ViTPlan, *, activation: Activation, init: Initializer, rngs: nnx.Rngs):
         self.attention_norm = nnx.LayerNorm(plan.width, rngs=rngs)
         self.attention = Attention(plan.width, plan.heads, init=init, rngs=rngs)
         self.mlp_norm = nnx.LayerNorm(plan.width, rngs=rngs)
