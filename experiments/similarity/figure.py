@@ -82,11 +82,12 @@ def _draw(axes: Axes, rows: Sequence[Row], measure: Measure) -> Any:
     for method in dict.fromkeys(method for method, _ in columns):
         places = [j for j, column in enumerate(columns) if column[0] == method]
         label = "other\nseed" if method == OTHER else f"{STYLES[method].label},\ncompression"
-        axes.text(
-            float(np.mean(places)),
-            -0.13 if method != OTHER else -0.05,
+        axes.annotate(
             label,
-            transform=axes.get_xaxis_transform(),
+            (float(np.mean(places)), 0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, -5 if method == OTHER else -16),
+            textcoords="offset points",
             ha="center",
             va="top",
             fontsize=8,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from experiments.reporting.axes import accuracy_axis, compression_axis, tidy
 from experiments.reporting.results import aligned, compression_text, compressions_of
@@ -61,7 +63,7 @@ def transformers_figure(rows: Sequence[Row]) -> Figure:
 def _draw_accuracies(axes: Axes, rows: Sequence[Row]) -> None:
     accuracy_axis(axes, chance=CHANCE)
     dense = over_seeds(rows, DENSE, lambda row: row.accuracy)[0.0]
-    axes.axhline(100 * float(np.mean(dense)), color="0.2", linewidth=1, label="Not pruned")
+    axes.axhline(100 * float(np.mean(dense)), color="0.2", linewidth=1, label="not pruned")
     for order, way in enumerate(ways_of(rows)):
         found = over_seeds(rows, way, lambda row: 100 * row.accuracy)
         low, high = map(min, found.values()), map(max, found.values())
@@ -79,6 +81,7 @@ def _draw_collapse(axes: Axes, rows: Sequence[Row]) -> None:
     compression_axis(axes, sorted(compressions_of(rows))[1:], most=8)
     axes.set_xlabel("Compression (weights before / weights after, log scale)")
     axes.set_ylabel(f"Kernels with nothing left,\nof {rows[0].kernels}")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(-0.04 * rows[0].kernels, 1.04 * rows[0].kernels)
     tidy(axes)
 

@@ -87,9 +87,8 @@ def masks(
 ) -> list[Any]:
     """The masks of a way at all compressions.
 
-    They're by `synflow_jax.prune_rounds`, since `synflow_jax.prune` refuses where a layer's scores
-    are all 0, as those of naive queries are; round by round, so that the same program prunes in one
-    and in many.
+    They're by `synflow_jax.prune_rounds`, which doesn't look at scores that are all 0, as those of
+    naive queries are; round by round, so that the same program prunes in one and in many.
     """
     params, score_fn = member.network.params, case.scores[way.scores]
     given = {"batch": member.batch, "key": member.pruning_key}
