@@ -28,11 +28,13 @@ class Scored(NamedTuple):
         apply_fn: ``(params, images)`` to logits, in inference mode.
         image_shape: height, width and channels.
         temperature: GraSP divides the logits by it.
+        through: SynFlow's, "attention" for transformers and mixers.
     """
 
     apply_fn: Callable[..., Any]
     image_shape: tuple[int, ...]
     temperature: float = 200.0
+    through: Literal["attention"] | None = None
 
 
 class Pruning(TypedDict):
@@ -73,11 +75,12 @@ class Method(NamedTuple):
 
 
 def _synflow(net: Scored) -> ScoreFn:
-    return sf.synflow(net.apply_fn, jnp.ones((1, *net.image_shape)))
+    return sf.synflow(net.apply_fn, jnp.ones((1, *net.image_shape)), through=net.through)
 
 
 def _synflow_squared(net: Scored) -> ScoreFn:
-    return sf.synflow(net.apply_fn, jnp.ones((1, *net.image_shape)), power=2)
+    inputs = jnp.ones((1, *net.image_shape))
+    return sf.synflow(net.apply_fn, inputs, power=2, through=net.through)
 
 
 def _snip(net: Scored) -> ScoreFn:
@@ -165,10 +168,14 @@ else:
 
 
 def score_fns(
-    apply_fn: Callable[..., Any], image_shape: tuple[int, ...], *, temperature: float = 200.0
+    apply_fn: Callable[..., Any],
+    image_shape: tuple[int, ...],
+    *,
+    temperature: float = 200.0,
+    through: Literal["attention"] | None = None,
 ) -> dict[str, ScoreFn]:
     """Each method's score function by its name."""
-    net = Scored(apply_fn, image_shape, temperature)
+    net = Scored(apply_fn, image_shape, temperature, through)
     return {name: method.make(net) for name, method in METHODS.items()}
 
 

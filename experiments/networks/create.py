@@ -8,6 +8,7 @@ from flax import nnx
 import synflow_jax as sf
 from experiments.networks.lenet import LeNet300, SmallConv
 from experiments.networks.small import WIDE, SmallMLP, SmallVGG
+from experiments.networks.small_transformers import small_mixer, small_vit
 
 NETWORKS: dict[str, Callable[..., nnx.Module]] = {
     "small-vgg": SmallVGG,
@@ -17,6 +18,9 @@ NETWORKS: dict[str, Callable[..., nnx.Module]] = {
     "small-conv": SmallConv,
     "plain-conv": partial(SmallConv, channels=(16, 16, 32, 32), hidden=(64, 32)),
     "conv-2": partial(SmallConv, channels=(64, 64), hidden=(256, 256)),
+    "small-vit": small_vit,
+    "small-vit-0.02": partial(small_vit, deviation=0.02),
+    "small-mixer": small_mixer,
 }
 
 

@@ -28,7 +28,7 @@ class Recipe:
         momentum: Nesterov's.
         batch_size: examples in a step.
         cosine: the learning rate falls to 0 as a cosine does, in place of ``drops``.
-        adam: Adam at a constant learning rate, in place of all that.
+        adam: Adam, at a constant learning rate or with ``cosine``, in place of all that.
     """
 
     epochs: int
@@ -72,9 +72,10 @@ if TYPE_CHECKING:
 else:
     RecipeDataName = Literal[RECIPE_DATA]
 
-# Of the small runs, this project's own: single-shot pruning; cycles of pruning and ablations; the
-# plain network of figure 5b; SynFlow's inputs.
+# Of the small runs, this project's own: single-shot pruning; transformers; cycles of pruning and
+# ablations; the plain network of figure 5b; SynFlow's inputs.
 SINGLESHOT = Recipe(8, 0.1, weight_decay=5e-4, batch_size=64, cosine=True)
+TOKENS = Recipe(8, 5e-3, batch_size=32, cosine=True, adam=True)
 SHORT = Recipe(8, 0.1, drops=(4, 6), weight_decay=5e-4, batch_size=64)
 PLAIN = Recipe(80, 0.05, weight_decay=5e-3, batch_size=64)
 DENSE = Recipe(20, 0.1, drops=(10,), weight_decay=5e-4, batch_size=64)
@@ -108,14 +109,16 @@ def overridden(recipe: Recipe, options: Any) -> Recipe:
 def optimizer_of(recipe: Recipe, steps_per_epoch: int) -> optax.GradientTransformation:
     """The recipe's optimizer; its learning rate is a function of the step."""
     if recipe.adam:
-        return optax.adam(recipe.learning_rate)
+        return optax.adam(
+            _cosine(recipe, steps_per_epoch) if recipe.cosine else recipe.learning_rate
+        )
     return sgd(recipe, steps_per_epoch)
 
 
 def sgd(recipe: Recipe, steps_per_epoch: int) -> optax.GradientTransformation:
     """Nesterov momentum on the gradient plus the weight decay times the params."""
     if recipe.cosine:
-        rate = optax.cosine_decay_schedule(recipe.learning_rate, recipe.epochs * steps_per_epoch)
+        rate = _cosine(recipe, steps_per_epoch)
     else:
         drops = {epoch * steps_per_epoch: recipe.drop_factor for epoch in recipe.drops}
         rate = optax.piecewise_constant_schedule(recipe.learning_rate, drops)
@@ -123,3 +126,7 @@ def sgd(recipe: Recipe, steps_per_epoch: int) -> optax.GradientTransformation:
         optax.add_decayed_weights(recipe.weight_decay),
         optax.sgd(rate, momentum=recipe.momentum, nesterov=True),
     )
+
+
+def _cosine(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
+    return optax.cosine_decay_schedule(recipe.learning_rate, recipe.epochs * steps_per_epoch)

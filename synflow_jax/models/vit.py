@@ -97,10 +97,7 @@ class Attention(nnx.Module):
         self.query = Heads(width, heads, size, init=init, rngs=rngs)
         self.key = Heads(width, heads, size, init=init, rngs=rngs)
         self.value = Heads(width, heads, size, init=init, rngs=rngs)
-        # It reshapes what its initializer gives, so that must be numbers already.
-        self.output = nnx.LinearGeneral(
-            (heads, size), width, axis=(-2, -1), kernel_init=CUT_NORMAL.kernel, rngs=rngs
-        )
+        self.output = Joined(width, heads, size, init=init, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         logits = jnp.einsum("nqhd,nkhd->nhqk", self.scale * self.query(x), self.key(x))
@@ -119,3 +116,14 @@ class Heads(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         bias = self.bias.reshape(self.kernel.shape[1:])
         return jnp.einsum("ntd,dhk->nthk", x, self.kernel[...]) + bias
+
+
+class Joined(nnx.Module):
+    """A dense layer of all heads, ``(N, tokens, heads, size)`` to ``(N, tokens, width)``."""
+
+    def __init__(self, width: int, heads: int, size: int, *, init: Initializer, rngs: nnx.Rngs):
+        self.kernel = nnx.Param(init(rngs.params(), (heads, size, width), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(width))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return jnp.einsum("nthk,hkd->ntd", x, self.kernel[...]) + self.bias

@@ -1,0 +1,1 @@
+"""How alike pruned and dense networks see images after training, layer by layer."""
