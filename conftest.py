@@ -26,11 +26,13 @@ folder = cleanup.enter_context(tempfile.TemporaryDirectory())
 jax.config.update("jax_compilation_cache_dir", folder)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
-# Halves the time of compilation. Read when the first program is compiled, also by processes that
-# tests start. A release of XLA that doesn't know a flag ends at once, so others go without.
+# Halves the time of compilation: the older emitters, and no program in parts, since the workers
+# keep the cores busy. Read when the first program is compiled, also by processes that tests start.
+# A release of XLA that doesn't know a flag ends at once, so others go without.
 if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
     flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
+    quick = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    os.environ["XLA_FLAGS"] = f"{flags} {quick}"
 
 MOST_BYTES = 1_200_000_000
 # Those that take longest begin, so that no worker is left alone with one at the end.
@@ -53,22 +55,22 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compiles without most optimizations, and frees what was compiled after each module.
+    """Compiles without most optimizations, and forgets what was compiled in the other way.
 
     Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer.
     """
     optimized = request.node.get_closest_marker("optimized")
     quick = optimized is None and request.config.option.markexpr != "slow"
+    if jax.config.jax_disable_most_optimizations != quick:
+        free()
+    jax.config.update("jax_disable_most_optimizations", quick)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(quick))  # of processes that tests start
-        jax.config.update("jax_disable_most_optimizations", quick)
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    free()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Within a module frees when it's much, so that a worker stays below 2 GB."""
+    """Frees when it's much, so that a worker stays below 2 GB: it takes a second each time."""
     if resident_bytes() > MOST_BYTES:
         free()
 
@@ -80,8 +82,10 @@ def resident_bytes() -> int:
 
 
 def free() -> None:
+    import sys; print("FREE", resident_bytes(), file=sys.__stderr__)
     """Forgets what was compiled."""
     jax.clear_caches()
     gc.collect()
     with suppress(AttributeError):  # GNU's C library alone gives back what was freed.
         ctypes.CDLL(None).malloc_trim(0)
+    import sys; print("FREED", resident_bytes(), file=sys.__stderr__)
