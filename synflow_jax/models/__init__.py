@@ -1,4 +1,4 @@
-"""The networks of the SynFlow paper in Flax NNX. Needs the extra ``models``."""
+"""The networks of the SynFlow paper and later ones in Flax NNX. Needs the extra ``models``."""
 
 from synflow_jax.models.create import create as create
 from synflow_jax.models.create import names as names

@@ -22,6 +22,10 @@ class MixerPlan:
         layers: how many blocks.
         token_hidden: width between the two dense layers over tokens.
         channel_hidden: width between the two dense layers over channels.
+
+    >>> from synflow_jax.models import MixerPlan
+    >>> MixerPlan(patch=16, width=512, layers=8, token_hidden=256, channel_hidden=2048).layers
+    8
     """
 
     patch: int
@@ -37,6 +41,25 @@ class Mixer(nnx.Module):
     Tolstikhin et al. 2021, arXiv:2105.01601. Kernels are normal with variance 1 / fan_in, cut off
     at two standard deviations, biases 0. The paper's output layer starts at zeros, which leave no
     path; here it starts as the others do.
+
+    Args:
+        plan: the layout.
+        input_shape: height, width and channels of an image.
+        num_classes: how many logits.
+        activation: between two dense layers.
+        dense_classifier: hold the last kernel flat, so that it isn't pruned.
+        rngs: where the random numbers come from.
+
+    Raises:
+        ValueError: patches don't cover the images.
+
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> from flax import nnx
+    >>> plan = sf.models.MixerPlan(patch=2, width=8, layers=1, token_hidden=8, channel_hidden=16)
+    >>> model = sf.models.Mixer(plan, (8, 8, 1), 10, rngs=nnx.Rngs(0))
+    >>> model(jnp.ones((3, 8, 8, 1))).shape
+    (3, 10)
     """
 
     def __init__(

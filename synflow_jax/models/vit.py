@@ -23,6 +23,10 @@ class ViTPlan:
         layers: how many blocks.
         heads: of attention.
         hidden: width between the two dense layers of a block.
+
+    >>> from synflow_jax.models import ViTPlan
+    >>> ViTPlan(patch=16, width=192, layers=12, heads=3, hidden=768).heads
+    3
     """
 
     patch: int
@@ -39,6 +43,27 @@ class ViT(nnx.Module):
     arXiv:2012.12877: kernels, positions and the class's token are normal with standard deviation
     0.02, cut off at two, and biases 0. What isn't a kernel has one dimension, so that it isn't
     pruned: biases of heads and positions are held flat.
+
+    Args:
+        plan: the layout.
+        input_shape: height, width and channels of an image.
+        num_classes: how many logits.
+        activation: between the two dense layers of a block.
+        init: of kernels, positions and the class's token. Networks much narrower than the published
+            ones learn faster with a standard deviation of 1 / sqrt(width).
+        dense_classifier: hold the last kernel flat, so that it isn't pruned.
+        rngs: where the random numbers come from.
+
+    Raises:
+        ValueError: patches don't cover the images, or the width isn't a multiple of the heads.
+
+    >>> import jax.numpy as jnp
+    >>> import synflow_jax as sf
+    >>> from flax import nnx
+    >>> plan = sf.models.ViTPlan(patch=2, width=8, layers=1, heads=2, hidden=16)
+    >>> model = sf.models.ViT(plan, (8, 8, 1), 10, rngs=nnx.Rngs(0))
+    >>> model(jnp.ones((3, 8, 8, 1))).shape
+    (3, 10)
     """
 
     def __init__(
@@ -53,6 +78,10 @@ class ViT(nnx.Module):
         rngs: nnx.Rngs,
     ):
         tokens, width = 1 + token_count(plan.patch, input_shape), plan.width
+        if width % plan.heads:
+            raise ValueError(
+                f"a width of {width} isn't divided by {plan.heads} heads; pass a multiple of them"
+            )
         options = {"init": init, "rngs": rngs}
         self.patches = Patches(plan.patch, input_shape[-1], width, **options)
         self.class_token = nnx.Param(init(rngs.params(), (width,), jnp.float32))
