@@ -55,6 +55,7 @@ def transformers_figure(rows: Sequence[Row]) -> Figure:
         for axes in grid[0]
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
+    handles["dashed: in 1 round"] = Line2D([], [], color="0.4", linestyle="--")
     figure.legend(handles.values(), handles, loc="outside right center", frameon=False, fontsize=9)
     return figure
 

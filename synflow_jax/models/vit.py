@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.nn.initializers import Initializer
+from jax.nn.initializers import Initializer, zeros
 
 from synflow_jax.models.layers import CUT_NORMAL, Activation, Init, dense
 from synflow_jax.models.tokens import MLP, Patches, token_count
@@ -123,7 +123,7 @@ class Joined(nnx.Module):
 
     def __init__(self, width: int, heads: int, size: int, *, init: Initializer, rngs: nnx.Rngs):
         self.kernel = nnx.Param(init(rngs.params(), (heads, size, width), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(width))
+        self.bias = nnx.Param(zeros(rngs.params(), (width,), jnp.float32))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return jnp.einsum("nthk,hkd->ntd", x, self.kernel[...]) + self.bias
