@@ -82,14 +82,8 @@ def resident_bytes() -> int:
 
 
 def free() -> None:
-    import sys
-
-    print("FREE", resident_bytes(), file=sys.__stderr__)
     """Forgets what was compiled."""
     jax.clear_caches()
     gc.collect()
     with suppress(AttributeError):  # GNU's C library alone gives back what was freed.
         ctypes.CDLL(None).malloc_trim(0)
-    import sys
-
-    print("FREED", resident_bytes(), file=sys.__stderr__)
