@@ -55,22 +55,22 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compiles without most optimizations, and forgets what was compiled in the other way.
+    """Compiles without most optimizations, and frees what was compiled after each module.
 
     Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer.
     """
     optimized = request.node.get_closest_marker("optimized")
     quick = optimized is None and request.config.option.markexpr != "slow"
-    if jax.config.jax_disable_most_optimizations != quick:
-        free()
-    jax.config.update("jax_disable_most_optimizations", quick)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(quick))  # of processes that tests start
+        jax.config.update("jax_disable_most_optimizations", quick)
         yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    free()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Frees when it's much, so that a worker stays below 2 GB: it takes a second each time."""
+    """Within a module frees when it's much, so that a worker stays below 2 GB."""
     if resident_bytes() > MOST_BYTES:
         free()
 
