@@ -1,7 +1,7 @@
 """What all tests and examples share: programs compiled quickly, once, and freed in between.
 
 Nearly all time of the tests is compilation. A file's tests run in one worker, which compiles a
-program of several of them once.
+program of several of them once, and keeps it for other files while there is room.
 """
 
 import ctypes
@@ -55,22 +55,22 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compiles without most optimizations, and frees what was compiled after each module.
+    """Compiles without most optimizations, and forgets what was compiled in the other way.
 
     Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer.
     """
     optimized = request.node.get_closest_marker("optimized")
     quick = optimized is None and request.config.option.markexpr != "slow"
+    if jax.config.read("jax_disable_most_optimizations") != quick:
+        free()
+    jax.config.update("jax_disable_most_optimizations", quick)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(quick))  # of processes that tests start
-        jax.config.update("jax_disable_most_optimizations", quick)
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    free()
 
 
 def pytest_runtest_logfinish() -> None:
-    """Within a module frees when it's much, so that a worker stays below 2 GB."""
+    """Frees when it's much, so that a worker stays below 2 GB: that takes a second each time."""
     if resident_bytes() > MOST_BYTES:
         free()
 
