@@ -29,7 +29,7 @@ def sizes(tree: Any) -> int:
 
 def kept_places(small: sf.Compact) -> Any:
     """Where the whole params have something left, bool, like the whole params."""
-    return small.expand(jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), small.params))
+    return small.expand(jax.tree.map(lambda leaf: np.ones(leaf.shape, bool), small.params))
 
 
 def removed_zeroed(small: sf.Compact, tree: Any) -> Any:
@@ -47,12 +47,12 @@ def trained_anyhow(small: sf.Compact, case: Case) -> tuple[Any, Any]:
     def other(leaf: jax.Array) -> jax.Array:
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             return leaf
-        return leaf + jnp.asarray(0.5 * rng.random(leaf.shape), leaf.dtype)
+        return leaf + np.asarray(0.5 * rng.random(leaf.shape), leaf.dtype)
 
     params = sf.apply_mask(small.mask, jax.tree.map(other, small.params))
     before = sf.apply_mask(case.mask, case.params)
     both = (kept_places(small), small.expand(params), before)
-    return jax.tree.map(lambda own, new, old: jnp.where(own, new, old), *both), params
+    return jax.tree.map(lambda own, new, old: np.where(own, new, old), *both), params
 
 
 def assert_close(found: Any, expected: Any, tolerance: float, what: str) -> None:
@@ -105,7 +105,7 @@ def _weighted(output: jax.Array) -> jax.Array:
 def _floats(gradient: Any, params: Any) -> Any:
     """Zeros for leaves that have no gradient."""
     return jax.tree.map(
-        lambda g, p: g if jnp.issubdtype(p.dtype, jnp.floating) else jnp.zeros_like(p),
+        lambda g, p: g if jnp.issubdtype(p.dtype, jnp.floating) else np.zeros_like(p),
         gradient,
         params,
     )

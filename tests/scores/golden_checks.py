@@ -42,7 +42,7 @@ class Pruned(NamedTuple):
 
     Attributes:
         golden: the network.
-        scores: of the first round of one, with the flow's exponent.
+        scores: of a round of one, with the flow's exponent.
         masks: by the golden file's name of the compression, with the number of weights kept.
     """
 
@@ -51,32 +51,54 @@ class Pruned(NamedTuple):
     masks: dict[str, tuple[Any, int]]
 
 
+def given(params: Any, mask: Any, batch: Any, key: Any) -> Any:
+    """The batch as scores."""
+    del params, mask, key
+    return batch
+
+
+def scored(method: str, golden: Golden) -> tuple[dict[str, jax.Array], jax.Array]:
+    """The scores of the whole network, and the exponent of the flow that divides SynFlow's."""
+    score_fn = score_fn_of(method, golden)
+
+    @jax.jit
+    def compiled(params: Any, batch: Any) -> Any:
+        mask = sf.full_mask(params, golden.prunable)
+        exponent = jnp.int32(0)
+        if method == "synflow":
+            exponent = sf.flow(golden.apply_fn, params, golden.ones).exponent
+        return score_fn(params, mask, batch, None), exponent
+
+    return compiled(golden.params, golden.batch)
+
+
 @cache
 def pruned(network: str, method: str, rounds: int, dtype: str) -> Pruned:
-    """To all compressions of the golden file, by one program that also gives the scores."""
-    seen: list[Any] = []
+    """To all compressions of the golden file.
+
+    What prunes by scores of one round is one program of all methods; it takes long to compile.
+    """
     with jax.enable_x64(dtype == "float64"):
         golden = load(network, dtype)
-        score_fn = score_fn_of(method, golden)
-
-        def observed(params: Any, mask: Any, *rest: Any) -> Any:
-            scores, exponent = score_fn(params, mask, *rest), jnp.int32(0)
-            if method == "synflow":
-                kept = sf.apply_mask(mask, params)
-                exponent = sf.flow(golden.apply_fn, kept, golden.ones).exponent
-            if rounds == 1:
-                jax.debug.callback(lambda *found: seen.append(found), scores, exponent)
-            return scores
-
+        score_fn, batch, found = score_fn_of(method, golden), golden.batch, None
+        if rounds == 1:
+            scores, exponent = scored(method, golden)
+            found = jax.device_get(scores), int(exponent)
+            score_fn, batch = given, scores
         prefix = f"{method}/rounds={rounds}/log10_compression="
         cases = [key.removeprefix(prefix) for key in golden.kept if key.startswith(prefix)]
-        options = {"batch": golden.batch, "rounds": rounds, "prunable": golden.prunable}
         masks = {}
         for case in cases:
-            mask, history = sf.prune(observed, golden.params, 10 ** float(case), **options)
+            mask, history = sf.prune(
+                score_fn,
+                golden.params,
+                10 ** float(case),
+                batch=batch,
+                rounds=rounds,
+                prunable=golden.prunable,
+            )
             masks[case] = jax.device_get(mask), int(history.kept[-1])
-        jax.effects_barrier()
-    return Pruned(golden, jax.device_get(seen[0]) if seen else None, masks)
+    return Pruned(golden, found, masks)
 
 
 def check_logits(network: str) -> None:
