@@ -40,13 +40,15 @@ FULL: Mapping[str, tuple[Part, ...]] = {
 }
 """Everything."""
 
+TINY = SMALL._replace(side=8)
+
 QUICK: Mapping[str, tuple[Part, ...]] = {
     "rounds": (partial(alone, pruning=Pruning("Two convolutions", SMALL, 3)),),
     "kth": (partial(against_partition, network=SMALL),),
     "compact": (
-        partial(against_masked, network=SMALL, compressions=(10,), batch=2, steps=2, rounds=3),
+        partial(against_masked, network=TINY, compressions=(10,), batch=2, steps=2, rounds=3),
     ),
-    "training": (partial(against_bare_optimizer, network=SMALL, batch=2, steps=2, scan=True),),
-    "changing": (partial(sparse_training.against_bare_optimizer, network=SMALL, batch=2, steps=2),),
+    "training": (partial(against_bare_optimizer, network=TINY, batch=2, steps=2, scan=True),),
+    "changing": (partial(sparse_training.against_bare_optimizer, network=TINY, batch=2, steps=2),),
 }
 """The same on a small network."""
