@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import METHODS, all_score_fns, dense_apply, dense_batch, dense_params
+from networks import all_score_fns, dense_apply, dense_batch, dense_params
 
 import synflow_jax as sf
-from synflow_jax.types import ScoreFn
 
 PARAMS = dense_params(biases=True)
 SYNFLOW = all_score_fns()["synflow"]
@@ -22,46 +21,7 @@ def prune(params: Any = PARAMS, score_fn: Any = SYNFLOW, compression: Any = 2.0,
     return sf.prune(score_fn, params, compression, **{"rounds": 3, **options})
 
 
-TRACED = dict.fromkeys(METHODS, 0)
-
-
-def counted(method: str, score_fn: ScoreFn) -> ScoreFn:
-    """The same scores; ``TRACED`` has how often they were traced."""
-
-    def traced(params: Any, mask: Any, batch: Any, key: Any) -> Any:
-        TRACED[method] += 1
-        return score_fn(params, mask, batch, key)
-
-    return traced
-
-
-SCORES = {method: counted(method, score_fn) for method, score_fn in all_score_fns().items()}
-BATCH = dense_batch()
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("compression", [1.0, 1.5, 3.7, 62.0, 1e9])
-@pytest.mark.parametrize("schedule", [sf.exponential, sf.linear])
-def test_exact_counts(method: str, compression: float, schedule: Any) -> None:
-    mask, history = prune(
-        score_fn=SCORES[method], compression=compression, batch=BATCH, key=KEY, schedule=schedule
-    )
-    expected = TOTAL - np.floor((1 - schedule(compression, 3)) * TOTAL)
-    np.testing.assert_array_equal(history.kept, expected)
-    np.testing.assert_array_equal(history.kept_by_layer.sum(1), expected)
-    assert sf.layer_table(mask, PARAMS).kept == expected[-1]
-    assert all(mask[layer]["bias"].shape == () and mask[layer]["bias"] for layer in mask)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_second_call_compiles_nothing(method: str) -> None:
-    score_fn, before = SCORES[method], TRACED[method]
-    prune(dense_params(0, biases=True), score_fn, 2.0, batch=BATCH, key=KEY)
-    after = TRACED[method]
-    assert 1 <= after <= before + 1
-    for seed, compression in [(1, 3.0), (2, 10.0)]:
-        prune(dense_params(seed, biases=True), score_fn, compression, batch=BATCH, key=KEY)
-        assert TRACED[method] == after
+SCORES, BATCH = all_score_fns(), dense_batch()
 
 
 def test_local_selection_gives_each_layer_the_same_density() -> None:

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import METHODS, all_score_fns, dense_batch, dense_params
+from networks import all_score_fns, dense_batch, dense_params
 
 import synflow_jax as sf
 
@@ -13,22 +13,6 @@ PARAMS = dense_params(biases=True)
 SYNFLOW = all_score_fns()["synflow"]
 KEY = jax.random.key(0)
 SCORES, BATCH = all_score_fns(), dense_batch()
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_sweep_equals_single_calls(method: str) -> None:
-    seeds = [dense_params(seed, biases=True) for seed in range(3)]
-    keys = jax.random.split(KEY, 3)
-    compressions = [1.0, 2.0, 10.0]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
-    options = {"batch": BATCH, "rounds": 3}
-    masks, histories = sf.sweep(
-        SCORES[method], stacked, compressions, keys=keys, params_axis=0, **options
-    )
-    for i, (params, compression) in enumerate(zip(seeds, compressions, strict=True)):
-        mask, history = sf.prune(SCORES[method], params, compression, key=keys[i], **options)
-        chex.assert_trees_all_equal(jax.tree.map(lambda m, i=i: m[i], masks), mask)
-        np.testing.assert_array_equal(histories.kept_by_layer[i], history.kept_by_layer)
 
 
 def test_sweep_shares_params() -> None:

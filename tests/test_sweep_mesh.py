@@ -5,37 +5,20 @@ import subprocess
 import sys
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from devices import environment
-from networks import METHODS, all_score_fns, dense_batch, dense_params
+from networks import dense_params
 
 import synflow_jax as sf
 from synflow_jax.sweep.spread import good_chunk, in_chunks
 
-SCORES, BATCH = all_score_fns(), dense_batch()
 COMPRESSIONS = [1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 10.0]
 PARAMS = jax.vmap(lambda scale: jax.tree.map(lambda x: x * scale, dense_params(biases=True)))(
     jnp.linspace(1.0, 2.0, len(COMPRESSIONS))
 )
-
-
-def sweep(method: str, **options: Any) -> Any:
-    keys = jax.random.split(jax.random.key(3), len(COMPRESSIONS))
-    return sf.sweep(
-        SCORES[method],
-        PARAMS,
-        COMPRESSIONS,
-        **{"keys": keys, "params_axis": 0, "batch": BATCH, "rounds": 3, **options},
-    )
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_chunks_change_nothing(method: str) -> None:
-    chex.assert_trees_all_equal(sweep(method, chunk=3), sweep(method, chunk=100))
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 4, 5, 6, 7, 8])
@@ -55,7 +38,7 @@ def test_each_member_is_worked_on_with_its_own(chunk: int) -> None:
 @pytest.mark.parametrize(("chunk", "error"), [(0, ValueError), (1.5, TypeError)])
 def test_chunk_refused(chunk: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"chunk.*{chunk}"):
-        sweep("magnitude", chunk=chunk)
+        sf.sweep(sf.magnitude(), PARAMS, COMPRESSIONS, params_axis=0, rounds=3, chunk=chunk)
 
 
 class Device:
