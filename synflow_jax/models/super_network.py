@@ -49,6 +49,9 @@ def nasbench201(
         input_shape: height, width and channels of an image; height and width multiples of 4.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
 
+    Returns:
+        The `SuperNetwork`.
+
     Raises:
         ValueError: images are of another size.
 
@@ -134,6 +137,17 @@ def agreement(x: jax.Array, weight: jax.Array | float) -> jax.Array:
 def cell_sizes(choices: np.ndarray, *, num_classes: int = 10, channels: int = 3) -> np.ndarray:
     """Trainable parameters of the networks of one-hot choices, int64 of shape ``(N,)``.
 
+    Args:
+        choices: one-hot, of shape ``(N, 6, 5)``, from `cell_choices`.
+        num_classes: how many logits.
+        channels: of an image.
+
+    Returns:
+        int64 of shape ``(N,)``.
+
+    Raises:
+        ValueError: choices are of another shape.
+
     >>> from synflow_jax.models import cell_choices, cell_sizes
     >>> sizes = cell_sizes(cell_choices())
     >>> int(sizes.min()), int(sizes.max())
@@ -149,6 +163,17 @@ def cell_multiplications(
     choices: np.ndarray, *, num_classes: int = 10, input_shape: tuple[int, int, int] = (32, 32, 3)
 ) -> np.ndarray:
     """Multiply-adds of convolutions and classifier for one image, int64 of shape ``(N,)``.
+
+    Args:
+        choices: one-hot, of shape ``(N, 6, 5)``, from `cell_choices`.
+        num_classes: how many logits.
+        input_shape: height, width and channels of an image.
+
+    Returns:
+        int64 of shape ``(N,)``.
+
+    Raises:
+        ValueError: choices are of another shape.
 
     >>> from synflow_jax.models import cell_choices, cell_multiplications
     >>> int(cell_multiplications(cell_choices()).max())
