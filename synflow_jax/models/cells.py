@@ -67,7 +67,7 @@ def cell_string(choice: np.ndarray) -> str:
         Nodes 1 to 3, each with its incoming edges ``operation~from``.
 
     Raises:
-        IndexError: the choice has fewer edges.
+        ValueError: the choice has another number of edges.
 
     >>> from synflow_jax.models import cell_choices, cell_string
     >>> cell_string(cell_choices(["|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"])[0])

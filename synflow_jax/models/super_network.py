@@ -190,6 +190,10 @@ def cell_multiplications(
 
 def _convolutions(choices: np.ndarray, cost: Callable[[int, int, int], int]) -> np.ndarray:
     """The sum over the cells' convolutions of ``cost(size, width, stage)``."""
+    if np.shape(choices)[1:] != (6, 5):
+        raise ValueError(
+            f"choices must be of shape (N, 6, 5), got {np.shape(choices)}; pass cell_choices(cells)"
+        )
     counts = np.round(np.sum(np.asarray(choices), axis=-2)).astype(np.int64)
     return sum(
         counts[..., OPERATIONS.index(name)]
