@@ -8,11 +8,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import truncated_normal
 
-from synflow_jax.models import Mixer, MixerPlan, ViT, ViTPlan
-from synflow_jax.models.vit import Attention
+import synflow_jax as sf
 
-VIT = ViTPlan(patch=2, width=32, layers=3, heads=4, hidden=64)
-MIXER = MixerPlan(patch=2, width=32, layers=3, token_hidden=32, channel_hidden=64)
+VIT = sf.models.ViTPlan(patch=2, width=32, layers=3, heads=4, hidden=64)
+MIXER = sf.models.MixerPlan(patch=2, width=32, layers=3, token_hidden=32, channel_hidden=64)
 
 
 def small_vit(
@@ -21,19 +20,21 @@ def small_vit(
     *,
     deviation: float = VIT.width**-0.5,
     rngs: nnx.Rngs,
-) -> ViT:
+) -> sf.models.ViT:
     """``(n, 8, 8, 1)`` images to ``(n, classes)`` logits, through 3 blocks on 17 tokens.
 
     Kernels are normal with standard deviation 1 / sqrt(width): the 0.02 of published networks,
     which are 192 wide or more, is little here, and such a network learns slowly.
     """
     init = VIT.init._replace(kernel=truncated_normal(deviation))
-    return ViT(replace(VIT, init=init), image_shape, classes, rngs=rngs)
+    return sf.models.ViT(replace(VIT, init=init), image_shape, classes, rngs=rngs)
 
 
-def small_mixer(classes: int, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs) -> Mixer:
+def small_mixer(
+    classes: int, image_shape: tuple[int, int, int], *, rngs: nnx.Rngs
+) -> sf.models.Mixer:
     """``(n, 8, 8, 1)`` images to ``(n, classes)`` logits, through 3 blocks on 16 tokens."""
-    return Mixer(MIXER, image_shape, classes, rngs=rngs)
+    return sf.models.Mixer(MIXER, image_shape, classes, rngs=rngs)
 
 
 class Scale(nnx.Module):
@@ -50,7 +51,7 @@ class Scale(nnx.Module):
 class Mean(nnx.Module):
     """Attention whose weights are all 1 / tokens; its queries and keys are of no use."""
 
-    def __init__(self, attention: Attention):
+    def __init__(self, attention: Any):
         self.query, self.key = attention.query, attention.key
         self.value, self.output = attention.value, attention.output
 
@@ -59,7 +60,7 @@ class Mean(nnx.Module):
         return self.output(jnp.broadcast_to(value.mean(1, keepdims=True), value.shape))
 
 
-def made_homogeneous(model: ViT | Mixer) -> ViT | Mixer:
+def made_homogeneous(model: Any) -> Any:
     """The same network, with the same params, as one that SynFlow takes without being told how.
 
     LayerNorm is its scale alone, and attention the mean over tokens.
@@ -69,6 +70,6 @@ def made_homogeneous(model: ViT | Mixer) -> ViT | Mixer:
         for name, child in list(vars(module).items()):
             if isinstance(child, nnx.LayerNorm):
                 setattr(module, name, Scale(child))
-            elif isinstance(child, Attention):
+            elif isinstance(child, nnx.Module) and hasattr(child, "query"):
                 setattr(module, name, Mean(child))
     return model

@@ -42,6 +42,12 @@ def flow_totals(log2_flow_fn: Log2FlowFn, inputs: Any) -> Callable[[Params, Any,
             network's R, such as that of `synflow_jax.models.nasbench201`.
         inputs: nonnegative, such as ``jnp.ones((1, 32, 32, 3))``.
 
+    Returns:
+        ``measure(params, choice, batch)``, for `rank`: `FlowTotals` of scalars.
+
+    Raises:
+        Exception: what ``log2_flow_fn`` raises when the measure is called.
+
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> def log2_flow(params, inputs, choice):
@@ -80,6 +86,12 @@ def log_synflow_total(
     Args:
         log2_flow_fn: as for `flow_totals`.
         inputs: nonnegative.
+
+    Returns:
+        ``measure(params, choice, batch)``, for `rank`: a scalar.
+
+    Raises:
+        Exception: what ``log2_flow_fn`` raises when the measure is called.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

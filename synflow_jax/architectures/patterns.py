@@ -21,6 +21,12 @@ def naswot(
             many units are both open or both closed. The inputs are `rank`'s batch, or its first
             element if that is a pair.
 
+    Returns:
+        ``measure(params, choice, batch)``, for `rank`: a scalar.
+
+    Raises:
+        Exception: what ``patterns_fn`` raises when the measure is called.
+
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> measure = sf.naswot(lambda params, inputs, choice: jnp.diag(inputs) * choice)

@@ -22,6 +22,12 @@ def score_total(
         score: makes a score function of ``apply_fn(params, inputs)``, such as
             ``lambda apply_fn: sf.snip(sf.cross_entropy(apply_fn))``. It's given `rank`'s batch.
 
+    Returns:
+        ``measure(params, choice, batch)``, for `rank`: a scalar.
+
+    Raises:
+        Exception: what ``network`` raises when the measure is called.
+
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf
     >>> measure = sf.score_total(lambda params, inputs, choice: inputs @ params * choice,
@@ -46,6 +52,12 @@ def gradient_norm(
     Args:
         network: ``network(params, inputs, choice) -> outputs``.
         loss: makes ``loss_fn(params, batch)`` of ``apply_fn``, such as `cross_entropy`.
+
+    Returns:
+        ``measure(params, choice, batch)``, for `rank`: a scalar.
+
+    Raises:
+        Exception: what ``network`` raises when the measure is called.
 
     >>> import jax.numpy as jnp
     >>> import synflow_jax as sf

@@ -63,6 +63,12 @@ def cell_string(choice: np.ndarray) -> str:
     Args:
         choice: ``(6, 5)``, 1 where an edge is an operation.
 
+    Returns:
+        Nodes 1 to 3, each with its incoming edges ``operation~from``.
+
+    Raises:
+        ValueError: the choice has another number of edges.
+
     >>> from synflow_jax.models import cell_choices, cell_string
     >>> cell_string(cell_choices(["|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"])[0])
     '|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|'

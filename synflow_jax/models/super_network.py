@@ -49,6 +49,9 @@ def nasbench201(
         input_shape: height, width and channels of an image; height and width multiples of 4.
         rngs: where the random numbers come from, such as ``nnx.Rngs(0)``.
 
+    Returns:
+        The `SuperNetwork`.
+
     Raises:
         ValueError: images are of another size.
 
@@ -134,6 +137,17 @@ def agreement(x: jax.Array, weight: jax.Array | float) -> jax.Array:
 def cell_sizes(choices: np.ndarray, *, num_classes: int = 10, channels: int = 3) -> np.ndarray:
     """Trainable parameters of the networks of one-hot choices, int64 of shape ``(N,)``.
 
+    Args:
+        choices: one-hot, of shape ``(N, 6, 5)``, from `cell_choices`.
+        num_classes: how many logits.
+        channels: of an image.
+
+    Returns:
+        int64 of shape ``(N,)``.
+
+    Raises:
+        ValueError: choices are of another shape.
+
     >>> from synflow_jax.models import cell_choices, cell_sizes
     >>> sizes = cell_sizes(cell_choices())
     >>> int(sizes.min()), int(sizes.max())
@@ -150,6 +164,17 @@ def cell_multiplications(
 ) -> np.ndarray:
     """Multiply-adds of convolutions and classifier for one image, int64 of shape ``(N,)``.
 
+    Args:
+        choices: one-hot, of shape ``(N, 6, 5)``, from `cell_choices`.
+        num_classes: how many logits.
+        input_shape: height, width and channels of an image.
+
+    Returns:
+        int64 of shape ``(N,)``.
+
+    Raises:
+        ValueError: choices are of another shape.
+
     >>> from synflow_jax.models import cell_choices, cell_multiplications
     >>> int(cell_multiplications(cell_choices()).max())
     220119680
@@ -165,6 +190,10 @@ def cell_multiplications(
 
 def _convolutions(choices: np.ndarray, cost: Callable[[int, int, int], int]) -> np.ndarray:
     """The sum over the cells' convolutions of ``cost(size, width, stage)``."""
+    if np.shape(choices)[1:] != (6, 5):
+        raise ValueError(
+            f"choices must be of shape (N, 6, 5), got {np.shape(choices)}; pass cell_choices(cells)"
+        )
     counts = np.round(np.sum(np.asarray(choices), axis=-2)).astype(np.int64)
     return sum(
         counts[..., OPERATIONS.index(name)]

@@ -14,9 +14,10 @@ from experiments.similarity import __main__ as command
 from experiments.similarity.experiment import OTHER, Row, experiment, make_case
 from experiments.similarity.figure import map_of, similarity_figure, similarity_table
 from experiments.similarity.measures import linear_cka, svcca
-from experiments.similarity.options import SUBJECTS, Options
+from experiments.similarity.options import SUBJECTS, Options, Subject
 from experiments.similarity.representations import representations
 from experiments.training import split_network
+from experiments.training.recipes import SINGLESHOT
 
 pytestmark = pytest.mark.usefixtures("others_promote")
 
@@ -102,17 +103,17 @@ def test_representations_are_outputs_of_modules() -> None:
     np.testing.assert_allclose(found["output"], model(images), rtol=1e-6)
 
 
-def test_the_study_in_small(tmp_path: Path) -> None:
-    options = Options(
-        networks=("small-vgg",), methods=("magnitude",), log10_compressions=(1,), seeds=1, epochs=1
-    )
-    case = make_case(options, "small-vgg")
+def test_the_study_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = ("norms/0", "norms/1", "output")
+    monkeypatch.setitem(SUBJECTS, "small-mlp", Subject(SINGLESHOT, None, layers))
+    options = Options(methods=("magnitude",), log10_compressions=(1,), seeds=1, epochs=1)
+    case = make_case(options, "small-mlp")
     rows = experiment(options, [case], tmp_path)
     assert read_rows(tmp_path / "rows.csv", Row) == rows
-    assert [row.layer for row in rows] == 2 * list(SUBJECTS["small-vgg"].layers)
-    assert [row.method for row in rows] == [OTHER] * 7 + ["magnitude"] * 7
+    assert [row.layer for row in rows] == [*layers, *layers]
+    assert [row.method for row in rows] == [OTHER] * 3 + ["magnitude"] * 3
     assert all(0 < row.cka < 1 and 0 < row.svcca < 1 for row in rows)
-    assert map_of(rows, "cka").shape == (7, 2)
+    assert map_of(rows, "cka").shape == (3, 2)
     assert len(similarity_figure(rows).axes) == 3
     assert f"{100 * rows[-1].accuracy:.1f}" in similarity_table(rows)
 
