@@ -39,10 +39,12 @@ if jax.__version_info__ < (0, 11) and "PYTEST_XDIST_WORKER" not in os.environ:
 MOST_AFTER_A_MODULE, MOST_AFTER_A_TEST = 1_200_000_000, 1_500_000_000
 # Those that take longest begin, so that no worker is left alone with one at the end.
 LONGEST_FIRST = (
-    "test_golden_resnet20 test_benchmarks test_sweep_mesh test_rounds test_depth test_selection "
-    "test_faults test_golden test_sizes test_mesh_training test_training_runs test_fuzz "
-    "test_figures test_scores test_training test_repeats test_flax_networks test_singleshot "
-    "test_prune test_range test_sweep test_data_stream README from-jaxpruner"
+    "test_benchmarks test_golden_resnet20 test_singleshot test_rounds test_all_methods "
+    "test_unit_networks test_scores test_selection test_sizes test_branches test_compact_networks "
+    "test_fuzz test_training_compact test_nasbench201 test_depth test_figures test_training_runs "
+    "test_compact_zoo test_training test_faults test_drawing test_effective test_sweep_mesh "
+    "test_compact_operations test_states test_unit_branches from-jaxpruner test_structured "
+    "test_learned test_data_stream"
 ).split()
 
 
