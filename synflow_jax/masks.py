@@ -73,7 +73,7 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
     def leaf_mask(path: Any, leaf: Any) -> jax.Array:
         name = leaf_name(path)
         if not prunable(name, leaf):
-            return jnp.array(True)
+            return jax.device_put(np.True_)
         if leaf.ndim == 0:
             raise ValueError(
                 f"params leaf '{name}' is a scalar, which can't be told from an unprunable one in "
@@ -89,11 +89,12 @@ def full_mask(params: Params, prunable: Prunable = is_kernel) -> Mask:
 
 
 def _ones_like(leaf: Any) -> jax.Array:
-    known = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)
-    if known and isinstance(leaf.sharding, NamedSharding):
+    if isinstance(leaf, Tracer):
+        return jnp.ones(leaf.shape, bool)
+    if isinstance(leaf, jax.Array) and isinstance(leaf.sharding, NamedSharding):
         return jnp.ones(leaf.shape, bool, device=leaf.sharding)
     # What the host fills isn't compiled, which takes a while for each shape.
-    return jnp.asarray(np.ones(leaf.shape, bool)) if known else jnp.ones(leaf.shape, bool)
+    return jax.device_put(np.ones(leaf.shape, bool))
 
 
 def prunable_leaves(mask: Mask) -> list[bool]:

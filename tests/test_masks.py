@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import synflow_jax as sf
+from benchmarks.harness.compilations import counted
 
 PARAMS = {
     "conv": {"kernel": jnp.ones((3, 3, 2, 4)), "bias": jnp.ones(4)},
@@ -30,6 +31,17 @@ def test_exact_zeros(value: float, dtype: jnp.dtype) -> None:
     np.testing.assert_array_equal(masked[0, 1], 0)
     assert not jnp.signbit(masked[0, 1])
     np.testing.assert_array_equal(np.float32(masked[0, 0]), value)
+
+
+def test_a_full_mask_compiles_nothing() -> None:
+    """Whatever its params are: arrays, NumPy's, or shapes, as of a sweep's members."""
+    arrays = {"a": np.ones((2, 83), np.float32), "b": np.ones(83, np.float32)}
+    every_kind = arrays, jax.tree.map(jnp.asarray, arrays), jax.eval_shape(lambda: arrays)
+    for params in every_kind:
+        with counted() as compiled:
+            mask = sf.full_mask(params)
+        assert not compiled
+        assert mask["a"].shape == (2, 83)
 
 
 def test_masks_broadcast() -> None:
