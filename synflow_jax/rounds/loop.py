@@ -10,7 +10,15 @@ from jax import lax
 
 from synflow_jax.checks import named_leaves
 from synflow_jax.masks import prunable_leaves
-from synflow_jax.selection import TwoWordCount, count, global_top_k, largest
+from synflow_jax.selection import (
+    TwoWordCount,
+    count_of_each,
+    global_top_k,
+    joined,
+    largest_of_each,
+    of_one_type,
+    parted,
+)
 from synflow_jax.types import History, Mask, Params, ReturningScores, ScoreFn, Scores, Selection
 
 
@@ -78,28 +86,30 @@ def prune_rounds(
         given = iter(layers)
         return structure.unflatten([next(given) if p else jnp.array(True) for p in prunable])
 
-    def step(layers: list[jax.Array], row: tuple[jax.Array, Any]) -> tuple[Any, History]:
+    shapes = of_prunable(mask)
+
+    def step(masks: list[jax.Array], row: tuple[jax.Array, Any]) -> tuple[Any, History]:
         index, to_keep = row
         round_key = None if key is None else jax.random.fold_in(key, index)
-        scores = score_of(params, with_layers(layers), batch, round_key)
+        scores = score_of(params, with_layers(parted(masks, shapes, alike=True)), batch, round_key)
         check_scores(scores, params)
-        scored = list(zip(layers, of_prunable(scores), strict=True))
         # What isn't finite becomes inf, so that the largest score tells of it.
         candidates = [
             jnp.where(m | regrow, jnp.where(jnp.isfinite(s), s, jnp.inf), -jnp.inf)
-            for m, s in scored
+            for m, s in zip(masks, joined(of_one_type(of_prunable(scores))), strict=True)
         ]
-        highest = jnp.stack([largest(each).astype(jnp.float32) for each in candidates])
-        layers = select.keep(candidates, to_keep)
-        kept = jnp.stack([count(m) for m in layers])
+        layers = parted(candidates, shapes)
+        highest = largest_of_each(layers).astype(jnp.float32)
+        layers = select.keep(layers, to_keep)
+        kept = count_of_each(layers)
         if each_round is not None:
             each_round(index + 1, kept)
-        return layers, History(jnp.sum(kept), kept, highest < jnp.inf, highest > 0)
+        return joined(layers), History(jnp.sum(kept), kept, highest < jnp.inf, highest > 0)
 
     each = counts if isinstance(counts, TwoWordCount) else jnp.asarray(counts, jnp.int32)
     rounds = len(jax.tree.leaves(each)[0])
-    layers, history = lax.scan(step, of_prunable(mask), (jnp.arange(rounds), each))
-    return with_layers(layers), history
+    masks, history = lax.scan(step, joined(shapes), (jnp.arange(rounds), each))
+    return with_layers(parted(masks, shapes, alike=True)), history
 
 
 def all_scores(score_fn: ScoreFn) -> ScoreFn:

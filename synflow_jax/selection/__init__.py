@@ -60,11 +60,15 @@ from synflow_jax.selection.groups import global_top_k as global_top_k
 from synflow_jax.selection.groups import kept_counts as kept_counts
 from synflow_jax.selection.groups import local_top_k as local_top_k
 from synflow_jax.selection.igq import igq as igq
+from synflow_jax.selection.joining import joined as joined
+from synflow_jax.selection.joining import parted as parted
+from synflow_jax.selection.layers import count_of_each as count_of_each
+from synflow_jax.selection.layers import largest_of_each as largest_of_each
 from synflow_jax.selection.n_m import n_m_top_k as n_m_top_k
 from synflow_jax.selection.ordered import in_order as in_order
 from synflow_jax.selection.reductions import count as count
-from synflow_jax.selection.reductions import largest as largest
 from synflow_jax.selection.top_k import kth_highest as kth_highest
+from synflow_jax.selection.top_k import of_one_type as of_one_type
 from synflow_jax.selection.top_k import top_k as top_k
 from synflow_jax.selection.two_words import TwoWordCount as TwoWordCount
 from synflow_jax.selection.two_words import two_words as two_words

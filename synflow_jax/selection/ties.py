@@ -6,10 +6,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from synflow_jax.selection.counting import counts_at_least
-from synflow_jax.selection.joining import joined, parted, split_like
+from synflow_jax.selection.joining import split_like
 from synflow_jax.selection.kth import Few
 from synflow_jax.selection.lanes import LANES, halves, in_lane, padded_positions
 from synflow_jax.selection.ordered_bits import ordered_bits
@@ -22,8 +23,9 @@ from synflow_jax.selection.two_words import TwoWordCount, minus, smaller_of, sum
 _MOST_LANES = 128
 # A padded position that stands for none; none is as high.
 _NO_POSITION = 2**32 - 1
-# Flags in a row. Rows are counted first, to find the one that has the last flag kept.
-_ROW = 1024
+# Flags in a row, and counts in one. Rows are counted first, to find the one that has the last flag
+# kept.
+_ROW = 256
 # Numbers. From so many on int32 can't hold a position among all of them.
 _MOST_JOINED = 2**31
 
@@ -42,7 +44,7 @@ def first_of_equal(
     """Keeps what is above the lower bound, and the first that equal it, ``k`` together.
 
     Args:
-        scores: floating-point arrays of one type.
+        scores: what `joined` made of floating-point arrays of one type.
         k: how many to keep, at most ``bounds.at_low``.
         bounds: the k-th largest and the next larger bits, from `kth_largest`.
         few: the last few numbers, if `kth_largest` returned them.
@@ -73,17 +75,15 @@ def _with_first(
 
 
 def _with_first_in(
-    lanes: jax.Array, scores: Sequence[jax.Array], bounds: Bounds, missing: TwoWordCount
+    lanes: jax.Array, arrays: Sequence[jax.Array], bounds: Bounds, missing: TwoWordCount
 ) -> list[jax.Array]:
     """What `_with_first` returns, where at most 128 lanes are known to hold the equal numbers."""
-    arrays = joined(scores)
     last = _positions_of(bounds.low, arrays, lanes)[missing.low - 1]
-    lowest = lowest_kept(bounds, scores[0].dtype)
-    kept = [
+    lowest = lowest_kept(bounds, arrays[0].dtype)
+    return [
         ordered_bits(x) >= jnp.where(position <= last, lowest, bounds.low + 1)
         for x, position in zip(arrays, padded_positions(arrays), strict=True)
     ]
-    return parted(kept, scores)
 
 
 def _positions_of(bits: jax.Array, arrays: Sequence[jax.Array], lanes: jax.Array) -> jax.Array:
@@ -115,18 +115,35 @@ def _positions_of(bits: jax.Array, arrays: Sequence[jax.Array], lanes: jax.Array
 
 def _first_by_rows(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Array]:
     """`First` on one device, fewer than 2**31 flags: joined to rows, and those counted."""
-    size = sum(each.size for each in flags)
-    padding = jnp.zeros(-size % _ROW, bool)
-    flat = jnp.concatenate([*(each.reshape(-1) for each in flags), padding])
-    rows = flat.reshape(-1, _ROW)
-    sums = row_counts(rows)
-    behind = jnp.cumsum(sums)
-    wanted = smaller_of(n, behind[-1])
-    row = jnp.sum(behind < wanted, dtype=jnp.int32)
-    missing = wanted - (behind - sums)[row]
-    before = jnp.cumsum(rows[row], dtype=jnp.int32) < missing
-    end = jnp.where(wanted > 0, row * _ROW + jnp.sum(before, dtype=jnp.int32) + 1, 0)
-    return split_like(flat & (lax.iota(jnp.int32, flat.size) < end), flags)
+    flat = jnp.concatenate([each.reshape(-1) for each in flags])
+    return split_like(flat & (lax.iota(jnp.int32, flat.size) < _end_of_first(flat, n)), flags)
+
+
+def _end_of_first(flags: jax.Array, n: TwoWordCount) -> jax.Array:
+    """Behind which position ``n`` flags have come, or all if they are fewer; int32.
+
+    Rows of flags are counted, rows of these counts added up, and so on. From the top down one row
+    of each level is looked through then.
+    """
+    rows = [_rows(flags)]
+    sums = row_counts(rows[0])
+    while sums.size > _ROW:
+        rows.append(_rows(sums))
+        sums = jnp.sum(rows[-1], axis=1, dtype=jnp.int32)
+    rows.append(jnp.pad(sums, (0, _ROW - sums.size))[None])
+    place, missing = jnp.int32(0), smaller_of(n, jnp.sum(sums, dtype=jnp.int32))
+    none = missing == 0
+    earlier = np.tri(_ROW, k=-1, dtype=bool)
+    for level in reversed(rows):
+        row = level[place].astype(jnp.int32)
+        before = jnp.sum(jnp.where(earlier, row, 0), axis=1, dtype=jnp.int32)
+        index = jnp.sum(before < missing, dtype=jnp.int32) - 1
+        place, missing = place * _ROW + index, missing - before[index]
+    return jnp.where(none, 0, place + 1)
+
+
+def _rows(numbers: jax.Array) -> jax.Array:
+    return jnp.pad(numbers, (0, -numbers.size % _ROW)).reshape(-1, _ROW)
 
 
 def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Array]:

@@ -8,7 +8,7 @@ from jax import lax
 from jax.core import Tracer
 
 from synflow_jax.checks import check_whole, shown
-from synflow_jax.selection.joining import joined
+from synflow_jax.selection.joining import joined, parted
 from synflow_jax.selection.kth import kth_largest
 from synflow_jax.selection.ordered_bits import from_ordered_bits, ordered_bits
 from synflow_jax.selection.ties import first_of_equal, lowest_kept
@@ -45,15 +45,15 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | TwoWordCount | int) -> lis
     _check_k(k, 0, size)
     if not size:
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
-    scores, k = of_one_type(scores), as_two_words(k)
-    bounds, few = kth_largest(joined(scores), k)
-    lowest = lowest_kept(bounds, scores[0].dtype)
-
-    return lax.cond(
+    arrays, k = joined(of_one_type(scores)), as_two_words(k)
+    bounds, few = kth_largest(arrays, k)
+    lowest = lowest_kept(bounds, arrays[0].dtype)
+    kept = lax.cond(
         equal(bounds.at_low, k),
-        lambda: [ordered_bits(x) >= lowest for x in scores],
-        lambda: first_of_equal(scores, k, bounds, few),
+        lambda: [ordered_bits(x) >= lowest for x in arrays],
+        lambda: first_of_equal(arrays, k, bounds, few),
     )
+    return parted(kept, scores)
 
 
 def kth_highest(scores: Scores, k: jax.Array | TwoWordCount | int) -> jax.Array:
