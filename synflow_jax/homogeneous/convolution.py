@@ -19,19 +19,20 @@ from jax import lax
 from synflow_jax.homogeneous.repeats import Origins, added_up, whole
 from synflow_jax.homogeneous.windows import Window, moved
 
+Params = tuple[tuple[str, Any], ...]
+"""The parameters of ``lax.conv_general_dilated_p`` by name, hashable."""
+
+Sources = tuple[tuple[tuple[int, ...], ...], ...]
+"""For each axis and position the slices that the kernel's taps lie on, -1 for an empty one."""
+
 
 def convolve(
-    plain: Callable[[jax.Array, jax.Array], jax.Array],
-    params: dict[str, Any],
-    images: jax.Array,
-    kernel: jax.Array,
-    origins: Origins,
+    params: dict[str, Any], images: jax.Array, kernel: jax.Array, origins: Origins
 ) -> tuple[jax.Array, Origins]:
-    """``plain(images, kernel)``, a ``lax.conv_general_dilated`` with these parameters.
+    """``lax.conv_general_dilated`` with the parameters of its primitive.
 
     Args:
-        plain: the operation itself.
-        params: its parameters.
+        params: the parameters.
         images: in the operation's layout, of equal slices only those that ``origins`` says.
         kernel: in the operation's layout.
         origins: of the images' slices.
@@ -40,18 +41,29 @@ def convolve(
         The result, of equal slices one, and the origins of its slices.
     """
     if params["feature_group_count"] > 1 or params["batch_group_count"] > 1:
-        return plain(whole(images, origins), kernel), ()
+        images = whole(images, origins)
+        return lax.conv_general_dilated_p.bind(images, kernel, **params), ()
     batch, features, *spatial = params["dimension_numbers"].lhs_spec
     images = whole(images, origins, axes=(batch, features))
     before = tuple(origins[axis] for axis in spatial) if origins else ()
     shape = [images.shape[axis] for axis in spatial]
     extent = [kernel.shape[axis] for axis in params["dimension_numbers"].rhs_spec[2:]]
-    sources, after = moved(_windows_of(params, extent), shape, before)
-    by_product = partial(_by_product, params, sources)
+    found, after = moved(_windows_of(params, extent), shape, before)
+    sources = tuple(tuple(map(tuple, each.tolist())) for each in found)
+    named = tuple(params.items())
     if any(before) or any(after):
         out_batch, out_features, *out_spatial = params["dimension_numbers"].out_spec
         by_axis = dict(zip(out_spatial, after, strict=True)) | {out_batch: None, out_features: None}
-        return by_product(images, kernel), tuple(by_axis[axis] for axis in range(images.ndim))
+        origins = tuple(by_axis[axis] for axis in range(images.ndim))
+        return _by_product(named, sources, images, kernel), origins
+    return _either(named, sources, images, kernel), ()
+
+
+# Jitted, as is the next, so that equal convolutions are traced and lowered once.
+@partial(jax.jit, static_argnums=(0, 1))
+def _either(params: Params, sources: Sources, images: jax.Array, kernel: jax.Array) -> jax.Array:
+    by_product = partial(_by_product, params, sources)
+    plain = partial(lax.conv_general_dilated_p.bind, **dict(params))
 
     # Differentiated through a choice of platform, both branches would be carried along.
     @jax.custom_vjp
@@ -66,7 +78,7 @@ def convolve(
         return lax.platform_dependent(cotangent, *operands, cpu=cpu, default=default)
 
     either.defvjp(lambda *operands: (either(*operands), operands), backward)
-    return either(images, kernel), ()
+    return either(images, kernel)
 
 
 def _windows_of(params: dict[str, Any], extent: Sequence[int]) -> list[Window]:
@@ -74,20 +86,23 @@ def _windows_of(params: dict[str, Any], extent: Sequence[int]) -> list[Window]:
     return [Window(*each) for each in zip(extent, *(params[name] for name in names), strict=True)]
 
 
+@partial(jax.jit, static_argnums=(0, 1))
 def _by_product(
-    params: dict[str, Any], sources: Sequence[np.ndarray], images: jax.Array, kernel: jax.Array
+    params: Params, sources: Sources, images: jax.Array, kernel: jax.Array
 ) -> jax.Array:
-    numbers = params["dimension_numbers"]
+    named = dict(params)
+    numbers = named["dimension_numbers"]
     batch, features, *spatial = numbers.lhs_spec
     out, into, *offsets = numbers.rhs_spec
     kernel = kernel.transpose(*offsets, into, out)
-    windows = _windows(images.transpose(batch, *spatial, features), sources)
+    along = [np.array(each).reshape(len(each), -1) for each in sources]
+    windows = _windows(images.transpose(batch, *spatial, features), along)
     products = lax.dot_general(
         windows.reshape(-1, windows.shape[-1]),
         kernel.reshape(-1, kernel.shape[-1]),
         (((1,), (0,)), ((), ())),
-        precision=params["precision"],
-        preferred_element_type=params["preferred_element_type"],
+        precision=named["precision"],
+        preferred_element_type=named["preferred_element_type"],
     )
     products = products.reshape(*windows.shape[:-1], -1)
     batch, features, *spatial = numbers.out_spec

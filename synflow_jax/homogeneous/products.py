@@ -69,7 +69,6 @@ def convolves(site: Site, left: Value, right: Value) -> Scaled:
     if not (isinstance(left, Scaled) and isinstance(right, Coefficient)):
         return accumulates(site, *all_unfolded([left, right]))
     kernel = jnp.asarray(absolute(site, right))
-    mantissa, origins = convolve(
-        site.bind, widened_params(site.equation), left.mantissa, kernel, left.origins
-    )
+    params = widened_params(site.equation)
+    mantissa, origins = convolve(params, left.mantissa, kernel, left.origins)
     return normalized(replace(left, mantissa=mantissa, origins=origins))

@@ -18,6 +18,7 @@ from synflow_jax.selection import (
     largest_of_each,
     of_one_type,
     parted,
+    starts_of,
 )
 from synflow_jax.types import History, Mask, Params, ReturningScores, ScoreFn, Scores, Selection
 
@@ -88,10 +89,12 @@ def prune_rounds(
 
     shapes = of_prunable(mask)
 
-    def step(masks: list[jax.Array], row: tuple[jax.Array, Any]) -> tuple[Any, History]:
-        index, to_keep = row
+    def step(carry: tuple[Any, Any], row: tuple[jax.Array, Any]) -> tuple[Any, History]:
+        (masks, starts), (index, to_keep) = carry, row
+        # Else the compiler finds that these numbers never change.
+        starts = lax.optimization_barrier(starts)
         round_key = None if key is None else jax.random.fold_in(key, index)
-        scores = score_of(params, with_layers(parted(masks, shapes, alike=True)), batch, round_key)
+        scores = score_of(params, with_layers(parted(masks, shapes, starts)), batch, round_key)
         check_scores(scores, params)
         # What isn't finite becomes inf, so that the largest score tells of it.
         candidates = [
@@ -104,12 +107,14 @@ def prune_rounds(
         kept = count_of_each(layers)
         if each_round is not None:
             each_round(index + 1, kept)
-        return joined(layers), History(jnp.sum(kept), kept, highest < jnp.inf, highest > 0)
+        told = History(jnp.sum(kept), kept, highest < jnp.inf, highest > 0)
+        return (joined(layers), starts), told
 
     each = counts if isinstance(counts, TwoWordCount) else jnp.asarray(counts, jnp.int32)
     rounds = len(jax.tree.leaves(each)[0])
-    masks, history = lax.scan(step, joined(shapes), (jnp.arange(rounds), each))
-    return with_layers(parted(masks, shapes, alike=True)), history
+    first = joined(shapes), starts_of(shapes)
+    (masks, starts), history = lax.scan(step, first, (jnp.arange(rounds), each))
+    return with_layers(parted(masks, shapes, starts)), history
 
 
 def all_scores(score_fn: ScoreFn) -> ScoreFn:

@@ -62,6 +62,7 @@ from synflow_jax.selection.groups import local_top_k as local_top_k
 from synflow_jax.selection.igq import igq as igq
 from synflow_jax.selection.joining import joined as joined
 from synflow_jax.selection.joining import parted as parted
+from synflow_jax.selection.joining import starts_of as starts_of
 from synflow_jax.selection.layers import count_of_each as count_of_each
 from synflow_jax.selection.layers import largest_of_each as largest_of_each
 from synflow_jax.selection.n_m import n_m_top_k as n_m_top_k

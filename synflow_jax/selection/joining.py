@@ -1,7 +1,7 @@
 """Small arrays joined to longer ones, since each array adds a loop to compile."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,21 +24,49 @@ def joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
 
 
 def parted(
-    arrays: Sequence[jax.Array], like: Sequence[jax.Array], *, alike: bool = False
+    arrays: Sequence[jax.Array],
+    like: Sequence[jax.Array],
+    starts: Sequence[jax.Array] | None = None,
 ) -> list[jax.Array]:
     """Cuts what `joined` made of arrays like ``like`` into parts of their shapes again.
 
     Args:
         arrays: from `joined`.
         like: arrays of the shapes that were joined.
-        alike: whether parts of one shape are to be cut by the same compiled code, and used by the
-            same. Otherwise parts that are joined again cost nothing.
+        starts: where each part begins, from `starts_of`. If the compiler doesn't know these numbers
+            parts of one shape are cut by the same code, and used by the same; else parts that are
+            joined again cost nothing.
     """
     if not one_device():
         return list(arrays)
-    cut = _split_alike if alike else split_like
+    given = None if starts is None else iter(starts)
     pairs = zip(arrays, runs(like), strict=True)
-    return [part for flat, run in pairs for part in cut(flat, run)]
+    return [
+        part
+        for flat, run in pairs
+        for part in (split_like(flat, run) if given is None else _split_at(given, flat, run))
+    ]
+
+
+def starts_of(like: Sequence[jax.Array]) -> list[jax.Array]:
+    """Where each of several arrays begins in what `joined` makes of them, int32 scalars."""
+    return [
+        jnp.int32(start)
+        for run in runs(like)
+        for start in itertools.accumulate((each.size for each in run[:-1]), initial=0)
+    ]
+
+
+def _split_at(
+    starts: Iterator[jax.Array], flat: jax.Array, run: Sequence[jax.Array]
+) -> list[jax.Array]:
+    at = list(itertools.islice(starts, len(run)))
+    if len(run) == 1:
+        return split_like(flat, run)
+    return [
+        lax.dynamic_slice(flat, (start,), (each.size,)).reshape(each.shape)
+        for start, each in zip(at, run, strict=True)
+    ]
 
 
 def split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
@@ -46,18 +74,6 @@ def split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
     ends = itertools.accumulate(each.size for each in arrays)
     parts = jnp.split(flat, list(ends))
     return [part.reshape(each.shape) for part, each in zip(parts, arrays, strict=False)]
-
-
-def _split_alike(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
-    """`split_like`, with places that the compiler doesn't know: else each part has its own code."""
-    if len(arrays) == 1:
-        return split_like(flat, arrays)
-    starts = itertools.accumulate([0, *(each.size for each in arrays[:-1])])
-    starts = lax.optimization_barrier([jnp.int32(start) for start in starts])
-    return [
-        lax.dynamic_slice(flat, (start,), (each.size,)).reshape(each.shape)
-        for start, each in zip(starts, arrays, strict=True)
-    ]
 
 
 def runs(scores: Sequence[jax.Array]) -> list[list[jax.Array]]:

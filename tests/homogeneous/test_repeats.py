@@ -117,7 +117,7 @@ def test_windows_of_ones_are_multiplied_once() -> None:
     assert images.shape == (1, 1, 1, 1)
     kernel = jnp.ones((3, 3, 3, 4))
     jaxpr = jax.make_jaxpr(lambda x, kernel: conv(x, kernel))(jnp.ones((1, 32, 32, 3)), kernel)
-    result, origins = convolve(conv, jaxpr.eqns[0].params, jnp.asarray(images), kernel, origins)
+    result, origins = convolve(jaxpr.eqns[0].params, jnp.asarray(images), kernel, origins)
     assert result.shape == (1, 3, 3, 4)
     middle = (0, *[1] * 30, 2)
     assert origins == (None, middle, middle, None)
