@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from synflow_jax.selection.counting import Pivots, counts_at_least
@@ -101,7 +102,7 @@ def _sampled_pivots(arrays: Sequence[jax.Array], k: TwoWordCount, everywhere: Bo
 def _ranked(sample: jax.Array, rank: jax.Array, error: jax.Array) -> Guess:
     """The number of a rank among a few, from 1 for the largest, by sorting them."""
     rising = jnp.sort(ordered_bits(sample))
-    steps = jnp.round(error * jnp.array([-1.0, 0.0, 1.0])).astype(jnp.int32)
+    steps = jnp.round(error).astype(jnp.int32) * np.array([-1, 0, 1], np.int32)
     # What is pruned already, with scores of -inf, is far from all others.
     pruned = count(sample == -jnp.inf)
     near = rising[jnp.clip(sample.size - rank + steps, pruned, sample.size - 1)]
