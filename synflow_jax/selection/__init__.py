@@ -36,11 +36,11 @@ least leaves less than a third of the range. On several devices only counts are 
 
 The parts: `ordered_bits`; `two_words`, counts beyond int32; `counting`, a pass; `search`, bounds
 and pivots; `lanes`, the last few numbers; `kth`, the whole search; `ties`, the first of equal
-numbers; `joining`, of small arrays; `reductions`; `top_k`, what is public; `groups`, what is ranked
-together; `budgets`, whole numbers of weights for layers that keep different parts, by their shapes
-(`densities`, `igq`) or where they stand (`by_depth`, `ordered`); `weighted`, scores that weigh
-something, for `blocks`; `n_m`; `applied`, the counts of any selection. Nothing outside of the
-package imports more than what is named below.
+numbers; `joining`, of small arrays; `reductions`, and those of each of `layers`; `top_k`, what is
+public; `groups`, what is ranked together; `budgets`, whole numbers of weights for layers that keep
+different parts, by their shapes (`densities`, `igq`) or where they stand (`by_depth`, `ordered`);
+`weighted`, scores that weigh something, for `blocks`; `n_m`; `applied`, the counts of any
+selection. Nothing outside of the package imports more than what is named below.
 
 Sources: dividing numbers by their bits, from the highest on, is radix exchange (Knuth, The Art of
 Computer Programming, volume 3, section 5.2.2), of which a search follows one part only. Pivots near
