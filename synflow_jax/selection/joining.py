@@ -33,26 +33,28 @@ def parted(
     Args:
         arrays: from `joined`.
         like: arrays of the shapes that were joined.
-        starts: where each part begins, from `starts_of`. If the compiler doesn't know these numbers
-            parts of one shape are cut by the same code, and used by the same; else parts that are
-            joined again cost nothing.
+        starts: where the parts of joined arrays begin, from `starts_of`. If the compiler doesn't
+            know these numbers parts of one shape are cut by the same code, and used by the same;
+            else parts that are joined again cost nothing.
     """
     if not one_device():
         return list(arrays)
     given = None if starts is None else iter(starts)
-    pairs = zip(arrays, runs(like), strict=True)
-    return [
-        part
-        for flat, run in pairs
-        for part in (split_like(flat, run) if given is None else _split_at(given, flat, run))
-    ]
+    parts = []
+    for flat, run in zip(arrays, runs(like), strict=True):
+        if given is not None and len(run) > 1:
+            parts += _split_at(given, flat, run)
+        else:
+            parts += split_like(flat, run)
+    return parts
 
 
 def starts_of(like: Sequence[jax.Array]) -> list[jax.Array]:
-    """Where each of several arrays begins in what `joined` makes of them, int32 scalars."""
+    """Where each of the arrays that `joined` joins begins, int32 scalars."""
     return [
         jnp.int32(start)
         for run in runs(like)
+        if len(run) > 1
         for start in itertools.accumulate((each.size for each in run[:-1]), initial=0)
     ]
 
@@ -60,12 +62,9 @@ def starts_of(like: Sequence[jax.Array]) -> list[jax.Array]:
 def _split_at(
     starts: Iterator[jax.Array], flat: jax.Array, run: Sequence[jax.Array]
 ) -> list[jax.Array]:
-    at = list(itertools.islice(starts, len(run)))
-    if len(run) == 1:
-        return split_like(flat, run)
     return [
         lax.dynamic_slice(flat, (start,), (each.size,)).reshape(each.shape)
-        for start, each in zip(at, run, strict=True)
+        for each, start in zip(run, starts, strict=False)
     ]
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax.selection.joining import joined, runs
-from synflow_jax.selection.reductions import count, largest, row_counts
+from synflow_jax.selection.reductions import count, in_rows, largest, row_counts
 
 # Elements in a row.
 _ROW = 64
@@ -43,8 +43,8 @@ def _of_each(
             found.append(alone(array)[None])
         else:
             rows, layer_of_row = _rows([layer.size for layer in run], array, nothing)
-            sums = by_segment(of_rows(rows), layer_of_row, num_segments=len(run) + 1)
-            found.append(sums[: len(run)])
+            by_layer = by_segment(of_rows(rows), layer_of_row, num_segments=len(run) + 1)
+            found.append(by_layer[: len(run)])
     return jnp.concatenate(found)
 
 
@@ -56,7 +56,7 @@ def _rows(sizes: Sequence[int], flat: jax.Array, nothing: float) -> tuple[jax.Ar
     """
     ends = np.cumsum(sizes)
     starts = ends - sizes
-    rows = jnp.pad(flat, (0, -flat.size % _ROW), constant_values=nothing).reshape(-1, _ROW)
+    rows = in_rows(flat, _ROW, nothing=nothing)
     begin = np.arange(len(rows)) * _ROW
     layer_of_row = np.searchsorted(ends, begin, side="right")
     shared = begin + _ROW > ends[layer_of_row]

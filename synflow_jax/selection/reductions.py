@@ -28,6 +28,11 @@ def count(flags: jax.Array) -> jax.Array:
     return jnp.sum(_by_fours(flags), dtype=jnp.int32)
 
 
+def in_rows(flat: jax.Array, length: int, *, nothing: float = 0) -> jax.Array:
+    """A flat array as rows of this length, the last one filled up with ``nothing``."""
+    return jnp.pad(flat, (0, -flat.size % length), constant_values=nothing).reshape(-1, length)
+
+
 def row_counts(flags: jax.Array) -> jax.Array:
     """How many elements of each row are ``True``, int32.
 

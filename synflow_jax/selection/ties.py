@@ -14,7 +14,7 @@ from synflow_jax.selection.joining import split_like
 from synflow_jax.selection.kth import Few
 from synflow_jax.selection.lanes import LANES, halves, in_lane, padded_positions
 from synflow_jax.selection.ordered_bits import ordered_bits
-from synflow_jax.selection.reductions import count, one_device, row_counts
+from synflow_jax.selection.reductions import count, in_rows, one_device, row_counts
 from synflow_jax.selection.search import Bounds, even_pivots, search
 from synflow_jax.selection.two_words import TwoWordCount, minus, smaller_of, sum_of, two_words
 
@@ -125,12 +125,12 @@ def _end_of_first(flags: jax.Array, n: TwoWordCount) -> jax.Array:
     Rows of flags are counted, rows of these counts added up, and so on. From the top down one row
     of each level is looked through then.
     """
-    rows = [_rows(flags)]
+    rows = [in_rows(flags, _ROW)]
     sums = row_counts(rows[0])
     while sums.size > _ROW:
-        rows.append(_rows(sums))
+        rows.append(in_rows(sums, _ROW))
         sums = jnp.sum(rows[-1], axis=1, dtype=jnp.int32)
-    rows.append(jnp.pad(sums, (0, _ROW - sums.size))[None])
+    rows.append(in_rows(sums, _ROW))
     place, missing = jnp.int32(0), smaller_of(n, jnp.sum(sums, dtype=jnp.int32))
     none = missing == 0
     earlier = np.tri(_ROW, k=-1, dtype=bool)
@@ -140,10 +140,6 @@ def _end_of_first(flags: jax.Array, n: TwoWordCount) -> jax.Array:
         index = jnp.sum(before < missing, dtype=jnp.int32) - 1
         place, missing = place * _ROW + index, missing - before[index]
     return jnp.where(none, 0, place + 1)
-
-
-def _rows(numbers: jax.Array) -> jax.Array:
-    return jnp.pad(numbers, (0, -numbers.size % _ROW)).reshape(-1, _ROW)
 
 
 def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Array]:
