@@ -18,11 +18,11 @@ If a thousand wanted numbers are at random positions, three of them share a lane
 of 0.04, and one is lost. Counting those found tells.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from synflow_jax.selection.counting import UNROLLED, ToBits
@@ -88,19 +88,12 @@ def in_lane(arrays: Sequence[jax.Array], lane: jax.Array) -> jax.Array:
     return jnp.concatenate([of_array(array) for array in arrays])
 
 
-def padded_positions(arrays: Sequence[jax.Array]) -> list[jax.Array]:
-    """Where each number stands if all flat arrays are joined, each padded to whole blocks.
+def padded_starts(arrays: Sequence[jax.Array]) -> np.ndarray:
+    """Where each flat array begins if all are joined, each padded to whole blocks; int32.
 
-    The n-th number of `in_lane` has position ``n * LANES + lane``.
-
-    Returns:
-        A flat uint32 array for each.
+    The n-th number of `in_lane` has position ``n * LANES + lane`` there.
     """
-    before = itertools.accumulate(map(_blocks, arrays), initial=0)
-    return [
-        jnp.uint32(start * LANES) + lax.iota(jnp.uint32, array.size)
-        for start, array in zip(before, arrays, strict=False)
-    ]
+    return np.cumsum([0, *map(_blocks, arrays[:-1])]).astype(np.int32) * np.int32(LANES)
 
 
 def _blocks(array: jax.Array) -> int:

@@ -1,7 +1,7 @@
 """Of numbers that are equal to the k-th largest, the first ones: as many as are missing to k."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -10,9 +10,8 @@ import numpy as np
 from jax import lax
 
 from synflow_jax.selection.counting import counts_at_least
-from synflow_jax.selection.joining import split_like
 from synflow_jax.selection.kth import Few
-from synflow_jax.selection.lanes import LANES, halves, in_lane, padded_positions
+from synflow_jax.selection.lanes import LANES, halves, in_lane, padded_starts
 from synflow_jax.selection.ordered_bits import ordered_bits
 from synflow_jax.selection.reductions import count, in_rows, one_device, row_counts
 from synflow_jax.selection.search import Bounds, even_pivots, search
@@ -26,22 +25,14 @@ _NO_POSITION = 2**32 - 1
 # Flags in a row, and counts in one. Rows are counted first, to find the one that has the last flag
 # kept.
 _ROW = 256
-# Numbers. From so many on int32 can't hold a position among all of them.
+# Numbers, each array padded. From so many on int32 can't hold a position among all of them.
 _MOST_JOINED = 2**31
 
-First = Callable[[Sequence[jax.Array], TwoWordCount], list[jax.Array]]
-"""``first(flags, n)``: the flags, but only the first ``n`` of all of them, or all if fewer."""
 
-
-def lowest_kept(bounds: Bounds, dtype: jnp.dtype) -> jax.Array:
-    """The lowest order-preserving bits that may be kept: never those of -inf."""
-    return jnp.maximum(bounds.low, ordered_bits(jnp.array(-jnp.inf, dtype)) + 1)
-
-
-def first_of_equal(
+def ends_of_first(
     scores: Sequence[jax.Array], k: TwoWordCount, bounds: Bounds, few: Few | None
-) -> list[jax.Array]:
-    """Keeps what is above the lower bound, and the first that equal it, ``k`` together.
+) -> jax.Array:
+    """Behind which position of each array no number is kept any more that equals the k-th largest.
 
     Args:
         scores: what `joined` made of floating-point arrays of one type.
@@ -50,44 +41,32 @@ def first_of_equal(
         few: the last few numbers, if `kth_largest` returned them.
 
     Returns:
-        A boolean array for each array of scores, of its shape.
+        int32 of shape ``(arrays,)``: of the numbers that equal the k-th, those before these
+        positions are as many as are missing, or all.
     """
     missing = minus(k, bounds.at_high)
-    if not one_device() or sum(x.size for x in scores) >= _MOST_JOINED:
-        return _with_first(_first_by_search, scores, bounds, missing)
-    by_rows = partial(_with_first, _first_by_rows, scores, bounds, missing)
+    if not one_device() or sum(x.size + LANES for x in scores) >= _MOST_JOINED:
+        return _ends_by_search([ordered_bits(x) == bounds.low for x in scores], missing)
+    by_rows = partial(_ends_by_rows, scores, bounds, missing)
     if few is None:
         return by_rows()
     equal_offset = (bounds.low - few.bounds.low + 1).astype(jnp.uint32)
     larger, smaller = halves(few.offsets)
     lanes = (larger == equal_offset) | (smaller == equal_offset)
     known = few.complete & (count(lanes) <= _MOST_LANES)
-    return lax.cond(known, partial(_with_first_in, lanes, scores, bounds, missing), by_rows)
+    return lax.cond(known, partial(_ends_in, lanes, scores, bounds, missing), by_rows)
 
 
-def _with_first(
-    first: First, scores: Sequence[jax.Array], bounds: Bounds, missing: TwoWordCount
-) -> list[jax.Array]:
-    is_equal = [(ordered_bits(x) == bounds.low) & (x > -jnp.inf) for x in scores]
-    found = first(is_equal, missing)
-    pairs = zip(scores, found, strict=True)
-    return [(ordered_bits(x) > bounds.low) | each for x, each in pairs]
-
-
-def _with_first_in(
+def _ends_in(
     lanes: jax.Array, arrays: Sequence[jax.Array], bounds: Bounds, missing: TwoWordCount
-) -> list[jax.Array]:
-    """What `_with_first` returns, where at most 128 lanes are known to hold the equal numbers."""
+) -> jax.Array:
+    """`ends_of_first` where at most 128 lanes are known to hold the equal numbers."""
     last = _positions_of(bounds.low, arrays, lanes)[missing.low - 1]
-    lowest = lowest_kept(bounds, arrays[0].dtype)
-    return [
-        ordered_bits(x) >= jnp.where(position <= last, lowest, bounds.low + 1)
-        for x, position in zip(arrays, padded_positions(arrays), strict=True)
-    ]
+    return last.astype(jnp.int32) + 1 - padded_starts(arrays)
 
 
 def _positions_of(bits: jax.Array, arrays: Sequence[jax.Array], lanes: jax.Array) -> jax.Array:
-    """`padded_positions` of the numbers with these bits, sorted.
+    """Where the numbers with these bits stand, counted as by `padded_starts`, sorted.
 
     Args:
         bits: a scalar, uint32 or uint64.
@@ -113,10 +92,11 @@ def _positions_of(bits: jax.Array, arrays: Sequence[jax.Array], lanes: jax.Array
     return jnp.sort(lax.fori_loop(0, some, add, (lanes, none))[1].reshape(-1))
 
 
-def _first_by_rows(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Array]:
-    """`First` on one device, fewer than 2**31 flags: joined to rows, and those counted."""
-    flat = jnp.concatenate([each.reshape(-1) for each in flags])
-    return split_like(flat & (lax.iota(jnp.int32, flat.size) < _end_of_first(flat, n)), flags)
+def _ends_by_rows(scores: Sequence[jax.Array], bounds: Bounds, missing: TwoWordCount) -> jax.Array:
+    """`ends_of_first` on one device, below 2**31 numbers: flags joined to rows, and counted."""
+    flags = jnp.concatenate([(ordered_bits(x) == bounds.low).reshape(-1) for x in scores])
+    starts = np.cumsum([0, *(x.size for x in scores[:-1])])
+    return _end_of_first(flags, missing) - starts.astype(np.int32)
 
 
 def _end_of_first(flags: jax.Array, n: TwoWordCount) -> jax.Array:
@@ -142,8 +122,8 @@ def _end_of_first(flags: jax.Array, n: TwoWordCount) -> jax.Array:
     return jnp.where(none, 0, place + 1)
 
 
-def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Array]:
-    """`First` for any number of flags and any sharding: a search for the last one's position."""
+def _ends_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> jax.Array:
+    """`ends_of_first` for any number of flags and any sharding: a search for the last position."""
     flagged = [jnp.sum(each, dtype=jnp.int32) for each in flags]
     wanted = []
     for every in flagged:
@@ -164,10 +144,12 @@ def _first_by_search(flags: Sequence[jax.Array], n: TwoWordCount) -> list[jax.Ar
     inside = Bounds(jnp.uint32(0), most, of_divided(flagged), two_words(0))
     counts = partial(counts_at_least, lambda bits: bits, early)
     last = search(counts, of_divided(wanted), inside, even_pivots(inside)).low
-    return [
-        jnp.where(d, early_in >= jnp.maximum(last, 1), each & (some > 0))
-        for each, some, d, early_in in zip(flags, wanted, divided, early, strict=True)
+    behind = 1 - jnp.maximum(last, 1).astype(jnp.int32)
+    ends = [
+        jnp.where(some > 0, each.size + jnp.where(d, behind, 0), 0)
+        for each, some, d in zip(flags, wanted, divided, strict=True)
     ]
+    return jnp.stack(ends)
 
 
 def positions_in(shape: Sequence[int]) -> jax.Array:

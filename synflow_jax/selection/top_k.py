@@ -11,7 +11,7 @@ from synflow_jax.checks import check_whole, shown
 from synflow_jax.selection.joining import joined, parted
 from synflow_jax.selection.kth import kth_largest
 from synflow_jax.selection.ordered_bits import from_ordered_bits, ordered_bits
-from synflow_jax.selection.ties import first_of_equal, lowest_kept
+from synflow_jax.selection.ties import ends_of_first, positions_in
 from synflow_jax.selection.two_words import TwoWordCount, equal, two_words
 from synflow_jax.types import Scores
 
@@ -47,12 +47,17 @@ def top_k(scores: Sequence[jax.Array], k: jax.Array | TwoWordCount | int) -> lis
         return [jnp.zeros(leaf.shape, bool) for leaf in scores]
     arrays, k = joined(of_one_type(scores)), as_two_words(k)
     bounds, few = kth_largest(arrays, k)
-    lowest = lowest_kept(bounds, arrays[0].dtype)
-    kept = lax.cond(
-        equal(bounds.at_low, k),
-        lambda: [ordered_bits(x) >= lowest for x in arrays],
-        lambda: first_of_equal(arrays, k, bounds, few),
+    sizes = jnp.array([x.size for x in arrays], jnp.int32)
+    ends = lax.cond(
+        equal(bounds.at_low, k), lambda: sizes, lambda: ends_of_first(arrays, k, bounds, few)
     )
+    # What is pruned already, with scores of -inf, is never kept.
+    least = ordered_bits(jnp.array(-jnp.inf, arrays[0].dtype)) + 1
+    with_equal, above = jnp.maximum(bounds.low, least), jnp.maximum(bounds.low + 1, least)
+    kept = [
+        ordered_bits(x) >= jnp.where(positions_in(x.shape) < end, with_equal, above)
+        for x, end in zip(arrays, ends, strict=True)
+    ]
     return parted(kept, scores)
 
 

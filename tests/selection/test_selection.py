@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 import synflow_jax as sf
 from synflow_jax import selection
 from synflow_jax.selection import TwoWordCount, ties, top_k, two_words
-from synflow_jax.selection.lanes import LANES, in_lane, padded_positions
+from synflow_jax.selection.lanes import LANES, in_lane, padded_starts
 from synflow_jax.selection.search import Bounds, even_pivots, narrower, unfinished
 
 # Few distinct values, so that ties are common; both zeros; the smallest and largest numbers.
@@ -122,16 +122,16 @@ def test_few_of_a_million_without_a_finite_score_are_not_kept() -> None:
 
 @pytest.mark.parametrize("lane", [3, 4_463, 4_464, LANES - 1])
 def test_lane_of_arrays(lane: int) -> None:
-    """Each array starts a block; padded positions say where in the blocks an element stands."""
+    """Each array starts a block; padded starts say where in the blocks."""
     sizes = (200_000, 70_000, 140_000)
     arrays = [np.arange(size, dtype=np.float32) + 1e6 * i for i, size in enumerate(sizes)]
     blocks = [np.pad(x, (0, -len(x) % LANES), constant_values=-np.inf) for x in arrays]
     joined = np.concatenate(blocks)
     through = in_lane([jnp.asarray(x) for x in arrays], jnp.uint32(lane))
     np.testing.assert_array_equal(through, joined.reshape(-1, LANES)[:, lane])
-    positions = padded_positions([jnp.asarray(x) for x in arrays])
-    for x, position in zip(arrays, positions, strict=True):
-        np.testing.assert_array_equal(joined[position], x)
+    starts = padded_starts([jnp.asarray(x) for x in arrays])
+    for x, start in zip(arrays, starts, strict=True):
+        np.testing.assert_array_equal(joined[start : start + x.size], x)
 
 
 @pytest.mark.parametrize("k", [5_000, 100_000, 140_000])
