@@ -16,8 +16,8 @@ from synflow_jax.selection import count_of_each, largest_of_each
         [63, 1, 64, 65],
         [0, 5, 0, 200, 0],
         [0],
-        [2**16 - 1, 7],
-        [10, 2**16, 3, 64, 1, 100],
+        [2**20 - 1, 7],
+        [10, 2**20, 3, 64, 1, 100],
     ],
 )
 def test_each_layer_by_itself(sizes: list[int]) -> None:
