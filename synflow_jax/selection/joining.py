@@ -14,14 +14,15 @@ from synflow_jax.selection.reductions import one_device
 _SMALL = 2**20
 
 
-def joined(scores: Sequence[jax.Array]) -> list[jax.Array]:
-    """On one device flat arrays, small neighbors joined to one; on several the scores as given.
+def joined(scores: Sequence[jax.Array], *, below: int = _SMALL) -> list[jax.Array]:
+    """On one device flat arrays, neighbors of fewer elements than ``below`` joined to one.
 
-    Joining sharded arrays would send them from device to device.
+    On several devices the scores as given: joining sharded ones would send them from one to
+    another.
     """
     if not one_device():
         return list(scores)
-    return [jnp.concatenate([each.reshape(-1) for each in run]) for run in runs(scores)]
+    return [jnp.concatenate([each.reshape(-1) for each in run]) for run in runs(scores, below)]
 
 
 def parted(
@@ -76,12 +77,12 @@ def split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
     return [part.reshape(each.shape) for part, each in zip(parts, arrays, strict=False)]
 
 
-def runs(scores: Sequence[jax.Array]) -> list[list[jax.Array]]:
+def runs(scores: Sequence[jax.Array], below: int = _SMALL) -> list[list[jax.Array]]:
     """Neighbors that are joined: on one device small ones together, each large one alone."""
     if not one_device():
         return [[leaf] for leaf in scores]
     found = []
-    for small, some in itertools.groupby(scores, lambda leaf: leaf.size < _SMALL):
+    for small, some in itertools.groupby(scores, lambda leaf: leaf.size < below):
         run = list(some)
         found += [run] if small else [[leaf] for leaf in run]
     return found
