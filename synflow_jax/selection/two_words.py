@@ -32,8 +32,8 @@ def two_words(number: jax.Array | np.ndarray | int) -> TwoWordCount:
     """Counts of weights beyond int32, as `prune_rounds` and `kth_highest` take them.
 
     Args:
-        number: nonnegative integers of any shape: an int or a NumPy array below 2**47, or an int32
-            JAX array.
+        number: nonnegative integers of any shape: an int or a NumPy array below 2**47, or a JAX
+            array of int32 or uint32.
 
     Returns:
         A `TwoWordCount` of two int32 arrays in the shape of ``number``.
@@ -49,11 +49,12 @@ def two_words(number: jax.Array | np.ndarray | int) -> TwoWordCount:
         number = np.asarray(number, np.int64)
         words = number >> _LOW_BITS, number % 2**_LOW_BITS
         return TwoWordCount(*(jnp.asarray(word, jnp.int32) for word in words))
-    return TwoWordCount(number >> _LOW_BITS, number & (2**_LOW_BITS - 1))
+    words = number >> _LOW_BITS, number & (2**_LOW_BITS - 1)
+    return TwoWordCount(*(word.astype(jnp.int32) for word in words))
 
 
 def sum_of(numbers: Sequence[jax.Array]) -> TwoWordCount:
-    """The sum, element by element, of fewer than 2**15 nonnegative int32 arrays of one shape."""
+    """The sum, element by element, of fewer than 2**15 such arrays as `two_words` takes."""
     terms = [two_words(number) for number in numbers]
     return _carried(sum(term.high for term in terms), sum(term.low for term in terms))
 

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as npst
 import synflow_jax as sf
 from synflow_jax import selection
 from synflow_jax.selection import TwoWordCount, ties, top_k, two_words
+from synflow_jax.selection.counting import Pivots, counts_at_least
 from synflow_jax.selection.lanes import LANES, in_lane, padded_starts
 from synflow_jax.selection.search import Bounds, even_pivots, narrower, unfinished
 
@@ -176,6 +177,20 @@ def test_more_than_two_billion_are_traced() -> None:
     kept = jax.eval_shape(top_k, leaves, k)
     assert [leaf.shape for leaf in kept] == [(2**30,)] * 3
     assert jax.eval_shape(sf.kth_highest, leaves, k).shape == ()
+
+
+@pytest.mark.slow
+def test_more_than_two_billion_above_a_pivot_are_counted() -> None:
+    """More than int32 holds: one array counted five times."""
+    x = jnp.zeros(2**29, jnp.uint8).at[:5].set(1)
+
+    @jax.jit
+    def counts(x: jax.Array) -> TwoWordCount:
+        pivots = Pivots(jnp.uint32(3), jnp.uint32(0))
+        return counts_at_least(lambda each: 4 + each.astype(jnp.uint32), [x] * 5, pivots)
+
+    high, low = (np.asarray(word, np.int64) for word in counts(x))
+    assert (high * 2**16 + low).tolist() == [5 * 2**29, 25, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
