@@ -12,6 +12,8 @@ from synflow_jax.selection.reductions import one_device
 # Elements. Neighbors smaller than this are joined: with 2**16 VGG-16 was compiled in 6.2 instead of
 # 5.2 s and ResNet-50 in 12.9 instead of 7.8 s, with 2**22 rounds of VGG-16 took 12 % longer.
 _SMALL = 2**20
+# Elements of what they are joined to, whose positions int32 has to hold.
+_MOST = 2**31
 
 
 def joined(scores: Sequence[jax.Array], *, below: int = _SMALL) -> list[jax.Array]:
@@ -79,10 +81,12 @@ def split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
 
 def runs(scores: Sequence[jax.Array], below: int = _SMALL) -> list[list[jax.Array]]:
     """Neighbors that are joined: on one device small ones together, each large one alone."""
-    if not one_device():
-        return [[leaf] for leaf in scores]
-    found = []
-    for small, some in itertools.groupby(scores, lambda leaf: leaf.size < below):
-        run = list(some)
-        found += [run] if small else [[leaf] for leaf in run]
+    found, size = [], _MOST
+    for leaf in scores:
+        size += leaf.size
+        if leaf.size < below and size < _MOST and one_device():
+            found[-1].append(leaf)
+        else:
+            found.append([leaf])
+            size = leaf.size if leaf.size < below else _MOST
     return found

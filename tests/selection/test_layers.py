@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synflow_jax.selection import count_of_each, largest_of_each
+from synflow_jax.selection.joining import runs
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,12 @@ def test_each_layer_by_itself(sizes: list[int]) -> None:
     counted = jax.jit(count_of_each)([jnp.asarray(each) for each in flags])
     assert counted.dtype == jnp.int32
     np.testing.assert_array_equal(counted, [each.sum() for each in flags])
+
+
+def test_small_neighbors_are_joined_as_long_as_int32_counts_them() -> None:
+    large, small = (jax.ShapeDtypeStruct((size,), jnp.float32) for size in (2**20, 2**20 - 1))
+    few = [small, small, large, large, small]
+    assert [len(run) for run in runs(few)] == [2, 1, 1, 1]
+    many = runs([small] * 5_000)
+    assert [len(run) for run in many] == [2048, 2048, 904]
+    assert max(len(run) * small.size for run in many) < 2**31
