@@ -89,6 +89,7 @@ def test_stopped_training_goes_on(tmp_path: Path) -> None:
     assert len(read_rows(whole, EpochRow)) == 3
 
 
+@pytest.mark.slow
 def test_command_goes_on_and_several_devices_agree(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,7 @@ from experiments.training.checkpoints import checkpoints, restore
 pytestmark = pytest.mark.usefixtures("others_promote")
 
 
+@pytest.mark.slow
 def test_run_killed_at_any_moment_ends_the_same(tmp_path: Path) -> None:
     """Killed twice, in between and while it writes a checkpoint if it's caught at it."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -53,6 +53,7 @@ def test_multiplications_are_those_of_the_network(shape: tuple[int, int, int]) -
     assert cell_multiplications(cell_choices([CELLS[0]]), input_shape=shape)[0] == counted
 
 
+@pytest.mark.slow
 def test_a_one_hot_choice_is_the_network_and_its_flow() -> None:
     network = sf.models.nasbench201(num_classes=10, input_shape=(8, 8, 3), rngs=nnx.Rngs(0))
     choice = cell_choices([CELLS[0]])[0]

@@ -159,6 +159,7 @@ def test_counts_of_two_words_reach_every_door(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(seen[0], TwoWordCount)
 
 
+@pytest.mark.slow
 def test_traces_leak_nothing() -> None:
     def apply_fn(params: Any, x: jax.Array) -> jax.Array:
         x = jax.lax.conv_general_dilated(
