@@ -49,7 +49,7 @@ def parted(
         if given is not None and len(run) > 1:
             parts += _split_at(given, flat, run)
         else:
-            parts += split_like(flat, run)
+            parts += _split_like(flat, run)
     return parts
 
 
@@ -72,7 +72,7 @@ def _split_at(
     ]
 
 
-def split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
+def _split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
     """One array of the shape of each of ``arrays``, cut from ``flat``, which may be longer."""
     ends = itertools.accumulate(each.size for each in arrays)
     parts = jnp.split(flat, list(ends))
@@ -81,12 +81,14 @@ def split_like(flat: jax.Array, arrays: Sequence[jax.Array]) -> list[jax.Array]:
 
 def runs(scores: Sequence[jax.Array], below: int = _SMALL) -> list[list[jax.Array]]:
     """Neighbors that are joined: on one device small ones together, each large one alone."""
-    found, size = [], _MOST
+    joins = one_device()
+    found, size = [], _MOST  # of the last run; where nothing may follow, the most
     for leaf in scores:
+        small = joins and leaf.size < below
         size += leaf.size
-        if leaf.size < below and size < _MOST and one_device():
+        if small and size < _MOST:
             found[-1].append(leaf)
         else:
             found.append([leaf])
-            size = leaf.size if leaf.size < below else _MOST
+            size = leaf.size if small else _MOST
     return found

@@ -107,14 +107,14 @@ def test_differing_weights_are_counted() -> None:
 def test_quick_run_prints_a_table_and_writes_a_file(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     file = tmp_path / "figures.json"
-    done = benchmark("--quick", "--only", "kth", "--json", str(file))
+    done = benchmark("--quick", "--only", "kth", "rounds", "--json", str(file))
     assert done.returncode == 0, done.stderr
     table = [text for text in done.stdout.splitlines() if text.startswith("|")]
     assert {text.count("|") for text in table} == {5}
     content = json.loads(file.read_text())
     assert content["machine"]["versions"]["torch"]
     assert content["machine"]["cores"] >= 1
-    assert [row["case"] for row in content["rows"]] == ["kth"] * 2
+    assert [row["case"] for row in content["rows"]] == ["kth"] * 2 + ["rounds"] * 2
     assert all(row["what"] in text for row, text in zip(content["rows"], table[2:], strict=True))
     for row in content["rows"]:
         for each in row["figures"].values():

@@ -174,5 +174,6 @@ def test_traces_leak_nothing() -> None:
     }
     images = jax.random.uniform(keys[0], (1, 4, 4, 3))
     with jax.checking_leaks():
-        sf.prune(sf.synflow(apply_fn, jnp.ones((1, 4, 4, 3))), params, 4.0, rounds=2)
+        for inputs in (jnp.ones((1, 4, 4, 3)), images):
+            sf.prune(sf.synflow(apply_fn, inputs), params, 4.0, rounds=2)
         sf.sweep(sf.synflow(apply_fn, images), params, [2.0, 4.0], rounds=2)
