@@ -48,15 +48,21 @@ def convolve(
     before = tuple(origins[axis] for axis in spatial) if origins else ()
     shape = [images.shape[axis] for axis in spatial]
     extent = [kernel.shape[axis] for axis in params["dimension_numbers"].rhs_spec[2:]]
-    found, after = moved(_windows_of(params, extent), shape, before)
+    windows = _windows_of(params, extent)
+    found, after = moved(windows, shape, before, work=kernel.size * images.shape[batch])
     sources = tuple(tuple(map(tuple, each.tolist())) for each in found)
     named = tuple(params.items())
-    if any(before) or any(after):
-        out_batch, out_features, *out_spatial = params["dimension_numbers"].out_spec
-        by_axis = dict(zip(out_spatial, after, strict=True)) | {out_batch: None, out_features: None}
-        origins = tuple(by_axis[axis] for axis in range(images.ndim))
-        return _by_product(named, sources, images, kernel), origins
-    return _either(named, sources, images, kernel), ()
+    # Otherwise it isn't the operation on a smaller image.
+    as_held = all(
+        np.array_equal(each, window.sources(size))
+        for each, window, size in zip(found, windows, shape, strict=True)
+    )
+    result = (_either if as_held else _by_product)(named, sources, images, kernel)
+    if not any(after):
+        return result, ()
+    out_batch, out_features, *out_spatial = params["dimension_numbers"].out_spec
+    by_axis = dict(zip(out_spatial, after, strict=True)) | {out_batch: None, out_features: None}
+    return result, tuple(by_axis[axis] for axis in range(images.ndim))
 
 
 # Jitted, as is the next, so that equal convolutions are traced and lowered once.
@@ -124,7 +130,8 @@ def _windows(images: jax.Array, sources: Sequence[np.ndarray]) -> jax.Array:
         return images
 
     def rows(x: jax.Array, index: np.ndarray) -> jax.Array:
-        return x.at[:, index].get(mode="fill", fill_value=0)
+        # A row of 0 for what is outside: to compare each index takes a fifth longer.
+        return jnp.pad(x, ((0, 0), (0, 1), (0, 0))).at[:, index].get(mode="promise_in_bounds")
 
     @jax.custom_vjp
     def windows(images: jax.Array) -> jax.Array:

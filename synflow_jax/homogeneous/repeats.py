@@ -1,77 +1,123 @@
-"""Arrays of which equal slices are held once.
+"""Arrays of which equal slices are held once, or a few times.
 
 On an input of ones a linear network's maps are equal at all positions far from the border, so what
-is computed at one of them holds for all, and so does its gradient. Along each axis only distinct
-slices are held, with the number of the one that each slice of the whole array equals, its origins:
+is computed at one of them holds for all, and so does its gradient. Along each axis slices of one
+kind are equal, and at least one of each kind is held:
 
-    whole      2  3  3  3  3  2
-    held       2  3
-    origins    0  1  1  1  1  0
+    whole      2  3  5  5  5  5  5  5  5  3  2
+    kinds      0  1  2  2  2  2  2  2  2  3  4
+    places     0  1  2  2  2  2  2  2  2  3  4    held: 2  3  5  3  2
+    or         0  1  2  3  3  3  3  3  4  5  6    held: 2  3  5  5  5  3  2
+
+Each convolution adds a kind at both ends. If only one of each kind were held, all arrays would have
+sizes of their own, and programs would be compiled for each. So small arrays have few sizes: as in
+the last line more are held at both ends, if that is next to no work. Then many convolutions in a
+row are alike, and as if of a smaller image.
 """
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-Origins = tuple[tuple[int, ...] | None, ...]
-"""For each axis the number of the held slice that each slice equals, or ``None`` where all slices
-are held; ``()`` where they are on all axes."""
+# Slices held at both ends. The sizes of arrays, twice as many and one, are as many as are compiled.
+_ENDS = (3, 7, 11, 15, 23, 31)
 
 
-def distinct(slices: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
-    """What is held of slices along the first axis.
+@dataclass(frozen=True)
+class Repeats:
+    """Which slices of an axis are equal, and which are held.
 
-    Returns:
-        Where each distinct slice comes first, integers; and the origins along this axis, None if
-        all slices differ.
+    Attributes:
+        kinds: for each slice of the whole axis the number of its kind, in order of appearance.
+        places: for each slice of the whole axis the number of a held one of its kind, in order of
+            appearance.
     """
+
+    kinds: tuple[int, ...]
+    places: tuple[int, ...]
+
+    def first(self) -> np.ndarray:
+        """Where in the whole axis each held slice comes first, integers."""
+        return np.unique(self.places, return_index=True)[1]
+
+    def held_kinds(self) -> np.ndarray:
+        """The kind of each held slice, integers."""
+        return np.array(self.kinds)[self.first()]
+
+
+Origins = tuple[Repeats | None, ...]
+"""For each axis its `Repeats`, or ``None`` where no slices are equal and all are held; ``()`` where
+it is so on all axes."""
+
+
+def repeats_of(slices: np.ndarray) -> Repeats | None:
+    """Each kind of the slices along the first axis held once; None if all differ."""
     seen: dict[bytes, int] = {}
-    origins = tuple(seen.setdefault(each.tobytes(), len(seen)) for each in slices)
-    if len(seen) == len(slices):
-        return np.arange(len(slices)), None
-    return _firsts(origins), origins
+    kinds = tuple(seen.setdefault(each.tobytes(), len(seen)) for each in slices)
+    return None if len(seen) == len(slices) else Repeats(kinds, kinds)
 
 
-def _firsts(origins: tuple[int, ...]) -> np.ndarray:
-    return np.unique(origins, return_index=True)[1]
+def of_few_sizes(repeats: Repeats | None) -> Repeats | None:
+    """The same kinds, but more held at both ends, so that the number of slices held is one of few.
+
+    If that is more than three quarters of the axis all are held.
+    """
+    size = len(repeats.kinds) if repeats else 0
+    if repeats is None or max(repeats.kinds) == 0:
+        return repeats
+    for end in (end for end in _ENDS if 2 * end + 1 <= 3 * size / 4):
+        if len(set(repeats.kinds[end : size - end])) == 1:
+            middle = itertools.repeat(end, size - 2 * end)
+            return Repeats(repeats.kinds, (*range(end), *middle, *range(end + 1, 2 * end + 1)))
+    return Repeats(repeats.kinds, tuple(range(size)))
 
 
 def held_once(x: np.ndarray) -> tuple[np.ndarray, Origins]:
     """An array's distinct slices along each axis, and the origins of all."""
     origins = []
     for axis in range(x.ndim):
-        first, origin = distinct(np.moveaxis(x, axis, 0))
-        x = np.take(x, first, axis)
-        origins.append(origin)
+        repeats = repeats_of(np.moveaxis(x, axis, 0))
+        x = x if repeats is None else np.take(x, repeats.first(), axis)
+        origins.append(repeats)
     return x, tuple(origins)
 
 
 def whole(x: jax.Array, origins: Origins, axes: Sequence[int] | None = None) -> jax.Array:
     """The whole array of a held one: every slice along ``axes``, or along all axes."""
-    for axis, origin in enumerate(origins):
-        if origin is not None and (axes is None or axis in axes):
-            x = picked(x, axis, np.array(origin))
+    for axis, repeats in enumerate(origins):
+        if repeats is not None and (axes is None or axis in axes):
+            x = _picked_unless_same(x, axis, np.array(repeats.places))
     return x
 
 
 def common(a: Origins, b: Origins) -> Origins:
-    """The origins with the fewest slices in which arrays of both origins can be held."""
+    """The origins with the fewest kinds in which arrays of both origins can be held."""
     return tuple(
-        None if p is None or q is None else distinct(np.stack([p, q], axis=1))[1]
-        for p, q in zip(a, b, strict=True)
+        None if p is None or q is None else _common(p, q) for p, q in zip(a, b, strict=True)
     )
 
 
+def _common(p: Repeats, q: Repeats) -> Repeats | None:
+    both = repeats_of(np.stack([p.kinds, q.kinds], axis=1))
+    return next((own for own in (p, q) if both is not None and own.kinds == both.kinds), both)
+
+
 def finer(x: jax.Array, origins: Origins, wanted: Origins) -> jax.Array:
-    """An array that is held in ``origins``, held in ``wanted``, which have its slices and more."""
-    for axis, (origin, new) in enumerate(zip(origins, wanted, strict=True)):
-        if origin is not None and origin != new:
-            slices = np.arange(len(origin)) if new is None else _firsts(new)
-            x = picked(x, axis, np.array(origin)[slices])
+    """An array that is held in ``origins``, held in ``wanted``, of which slices differ more."""
+    for axis, (repeats, new) in enumerate(zip(origins, wanted, strict=True)):
+        if repeats is not None:
+            places = np.array(repeats.places)
+            x = _picked_unless_same(x, axis, places if new is None else places[new.first()])
     return x
+
+
+def _picked_unless_same(x: jax.Array, axis: int, index: np.ndarray) -> jax.Array:
+    return x if np.array_equal(index, np.arange(x.shape[axis])) else picked(x, axis, index)
 
 
 def picked(x: jax.Array, axis: int, index: np.ndarray) -> jax.Array:

@@ -40,7 +40,7 @@ class Scaled:
         """The shape of the whole array, with all its slices."""
         held = self.mantissa.shape
         origins = self.origins or (None,) * len(held)
-        return tuple(len(o) if o else n for n, o in zip(held, origins, strict=True))
+        return tuple(len(o.places) if o else n for n, o in zip(held, origins, strict=True))
 
 
 # The exponent of 0: below all others, so that 0 decides no common exponent. Sums of some tens of

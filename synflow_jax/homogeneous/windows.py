@@ -1,11 +1,15 @@
 """Which slices of an axis a moving window lies on, for convolutions and pooling alike."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from synflow_jax.homogeneous.repeats import Origins, distinct
+from synflow_jax.homogeneous.repeats import Origins, Repeats, of_few_sizes, repeats_of
+
+# Multiplications that take no longer than what is around them.
+_CHEAP = 2.5e6
 
 
 class Window(NamedTuple):
@@ -39,23 +43,51 @@ class Window(NamedTuple):
 
 
 def moved(
-    windows: Sequence[Window], shape: Sequence[int], origins: Origins
+    windows: Sequence[Window],
+    shape: Sequence[int],
+    origins: Origins,
+    *,
+    work: float = math.inf,
 ) -> tuple[list[np.ndarray], Origins]:
-    """What windows lie on at all positions that differ, along each axis.
+    """What windows lie on at all positions that are held, along each axis.
 
     Args:
         windows: one for each axis.
         shape: of the array, as it's held.
         origins: of the array's slices.
+        work: multiplications at a position. Where there are few in all, more positions are held,
+            so that one size is computed several times.
 
     Returns:
         The numbers of the held slices that each tap lies on, -1 for an empty one, an array of shape
-        ``(different positions, taps)`` for each axis; and the origins of the positions.
+        ``(held positions, taps)`` for each axis; and the origins of the positions.
     """
-    found = []
-    for window, size, origin in zip(windows, shape, origins or (None,) * len(shape), strict=True):
-        numbers = np.arange(size) if origin is None else np.array(origin)
-        sources = np.append(numbers, -1)[window.sources(len(numbers))]
-        first, positions = distinct(sources)
-        found.append((sources[first], positions))
-    return [sources for sources, _ in found], tuple(positions for _, positions in found)
+    given = [
+        repeats or Repeats(*[tuple(range(size))] * 2)
+        for size, repeats in zip(shape, origins or (None,) * len(shape), strict=True)
+    ]
+    kinds = [
+        np.append(repeats.kinds, -1)[window.sources(len(repeats.kinds))]
+        for window, repeats in zip(windows, given, strict=True)
+    ]
+    after = [repeats_of(each) for each in kinds]
+    few = [of_few_sizes(repeats) for repeats in after]
+    if work * math.prod(len(_first(*each)) for each in zip(few, kinds, strict=True)) <= _CHEAP:
+        after = few
+    found = list(map(_sources, windows, shape, given, kinds, after))
+    return found, tuple(after)
+
+
+def _first(repeats: Repeats | None, slices: np.ndarray) -> np.ndarray:
+    return np.arange(len(slices)) if repeats is None else repeats.first()
+
+
+def _sources(
+    window: Window, size: int, before: Repeats, kinds: np.ndarray, after: Repeats | None
+) -> np.ndarray:
+    first = _first(after, kinds)
+    # If these are of the same kinds, what is held is a smaller image.
+    of_held = window.sources(size)
+    if np.array_equal(np.append(before.held_kinds(), -1)[of_held], kinds[first]):
+        return of_held
+    return np.append(before.places, -1)[window.sources(len(before.kinds))[first]]

@@ -1,6 +1,7 @@
 """Equal slices held once change nothing but the work."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from jax import lax
 
 import synflow_jax as sf
 from synflow_jax.homogeneous.convolution import convolve
-from synflow_jax.homogeneous.repeats import common, finer, held_once, picked, whole
+from synflow_jax.homogeneous.repeats import Repeats, common, finer, held_once, picked, whole
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -118,12 +119,38 @@ def test_windows_of_ones_are_multiplied_once() -> None:
     kernel = jnp.ones((3, 3, 3, 4))
     jaxpr = jax.make_jaxpr(lambda x, kernel: conv(x, kernel))(jnp.ones((1, 32, 32, 3)), kernel)
     result, origins = convolve(jaxpr.eqns[0].params, jnp.asarray(images), kernel, origins)
-    assert result.shape == (1, 3, 3, 4)
-    middle = (0, *[1] * 30, 2)
-    assert origins == (None, middle, middle, None)
+    assert result.shape == (1, 7, 7, 4)
+    along = Repeats((0, *[1] * 30, 2), (0, 1, 2, *[3] * 26, 4, 5, 6))
+    assert origins == (None, along, along, None)
     np.testing.assert_array_equal(
         whole(result, origins), conv(jnp.ones((1, 32, 32, 3)), kernel, padding="SAME")
     )
+
+
+def held_after_each(size: int, width: int, count: int) -> tuple[list[int], int]:
+    """The rows held after each of several convolutions of ones, and how many are compiled."""
+    kernel = np.ones((3, 3, width, width), np.float32)
+    jaxpr = jax.make_jaxpr(conv)(jnp.ones((1, size, size, width)), kernel)
+    x, origins = held_once(np.ones((1, size, size, width), np.float32))
+    rows, programs = [], set()
+    for _ in range(count):
+        call = partial(convolve, jaxpr.eqns[0].params, kernel=kernel, origins=origins)
+        program = jax.make_jaxpr(lambda x, call=call: call(x)[0])(x)
+        programs.add(str(program))
+        x, origins = call(x)
+        rows.append(x.shape[1])
+    return rows, len(programs)
+
+
+def test_small_convolutions_in_a_row_are_one_program() -> None:
+    rows, programs = held_after_each(32, 4, 9)
+    assert rows == [7] * 3 + [15] * 4 + [23] * 2
+    assert programs == 6  # two for each size: into it and within it
+
+
+def test_large_convolutions_hold_no_more_than_differs() -> None:
+    rows, _ = held_after_each(32, 160, 4)
+    assert rows == [3, 5, 7, 9]
 
 
 def test_the_first_of_equal_elements_has_the_gradient_of_a_maximum() -> None:
@@ -145,7 +172,7 @@ def test_slices_of_two_origins_in_common() -> None:
     x = np.array([1.0, 1, 2, 2, 3, 3, 3]), np.array([5.0, 6, 6, 6, 7, 7, 7])
     (held, origins), (others, other_origins) = (held_once(each) for each in x)
     both = common(origins, other_origins)
-    assert both == ((0, 1, 2, 2, 3, 3, 3),)
+    assert both == (Repeats((0, 1, 2, 2, 3, 3, 3), (0, 1, 2, 2, 3, 3, 3)),)
     for each, part, origin in ((x[0], held, origins), (x[1], others, other_origins)):
         in_common = finer(jnp.asarray(part), origin, both)
         np.testing.assert_array_equal(whole(in_common, both), each)
