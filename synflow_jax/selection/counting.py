@@ -116,6 +116,8 @@ def _by_blocks(
     return sum_of([intervals[i + 1 : i + 1 + PIVOTS] for i in range(PIVOTS)])
 
 
+# Jitted, as is what is done to each block, so that arrays of one size are traced once.
+@partial(jax.jit, static_argnames="to_bits")
 def _add_array(packed: jax.Array, to_bits: ToBits, array: jax.Array, pivots: Pivots) -> jax.Array:
     """Adds the intervals of a flat array's numbers to ``packed``, uint32 of shape (4, block)."""
     length = packed.shape[1]
@@ -123,7 +125,7 @@ def _add_array(packed: jax.Array, to_bits: ToBits, array: jax.Array, pivots: Piv
     turns, turns_a_move = blocks // UNROLLED, _MOST_IN_COUNT_BITS // UNROLLED
 
     def ones(block: jax.Array | int) -> jax.Array:
-        return _ones(to_bits(lax.dynamic_slice(array, (block * length,), (length,))), pivots)
+        return _ones(to_bits, lax.dynamic_slice(array, (block * length,), (length,)), pivots)
 
     def add_blocks(turn: jax.Array, counts: jax.Array) -> jax.Array:
         for i in range(UNROLLED):
@@ -139,12 +141,14 @@ def _add_array(packed: jax.Array, to_bits: ToBits, array: jax.Array, pivots: Piv
         packed = lax.fori_loop(0, -(-turns // turns_a_move), add_turns, packed)
     rest = [ones(block) for block in range(turns * UNROLLED, blocks)]
     if last:
-        rest.append(_ones(jnp.pad(to_bits(array[blocks * length :]), (0, length - last)), pivots))
+        rest.append(jnp.pad(_ones(to_bits, array[blocks * length :], pivots), (0, length - last)))
     return _moved(packed, sum(rest[1:], rest[0])) if rest else packed
 
 
-def _ones(bits: jax.Array, pivots: Pivots) -> jax.Array:
+@partial(jax.jit, static_argnames="to_bits")
+def _ones(to_bits: ToBits, numbers: jax.Array, pivots: Pivots) -> jax.Array:
     """A one in the count of each number's interval."""
+    bits = to_bits(numbers)
     interval = (jnp.maximum(bits, pivots.base) - pivots.base) >> pivots.shift
     interval = jnp.minimum(interval, jnp.asarray(PIVOTS, bits.dtype)).astype(jnp.uint32)
     return jnp.uint32(1) << (interval * _COUNT_BITS)

@@ -143,9 +143,10 @@ def _collect(arrays: Sequence[jax.Array], bounds: Bounds) -> Few:
 
 def _counts_of_few(few: Few, pivots: Pivots) -> TwoWordCount:
     """What `counts_at_least` says of all numbers, where no pivot is outside of the few's bounds."""
+    base, shift = pivots.base - few.bounds.low + 1, pivots.shift
+    offsets = Pivots(base.astype(jnp.uint32), shift.astype(jnp.uint32))
+    return plus(counts_at_least(_same, halves(few.offsets), offsets), few.bounds.at_high)
 
-    def to_bits(offsets: jax.Array) -> jax.Array:
-        bits = few.bounds.low - 1 + offsets.astype(few.bounds.low.dtype)
-        return jnp.where(offsets > 0, bits, 0)
 
-    return plus(counts_at_least(to_bits, halves(few.offsets), pivots), few.bounds.at_high)
+def _same(offsets: jax.Array) -> jax.Array:
+    return offsets

@@ -19,6 +19,7 @@ of 0.04, and one is lost. Counting those found tells.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -52,13 +53,9 @@ def collected(
     """
 
     def by_lanes(low: jax.Array, high: jax.Array) -> jax.Array:
-        def offsets(array: jax.Array) -> jax.Array:
-            above = to_bits(array) - low
-            return jnp.where(above < high - low, above + 1, 0).astype(jnp.uint32)
-
         two = jnp.zeros(LANES, jnp.uint32)
         for array in arrays:
-            two = _add_array(two, offsets, array.reshape(-1))
+            two = _add_array(two, to_bits, array.reshape(-1), low, high)
         return two
 
     def nothing(low: jax.Array, high: jax.Array) -> jax.Array:
@@ -100,17 +97,18 @@ def _blocks(array: jax.Array) -> int:
     return -(-array.size // LANES)
 
 
-def _add_array(two: jax.Array, offsets: ToBits, array: jax.Array) -> jax.Array:
+# Jitted, as is what is done to each block, so that arrays of one size are traced once.
+@partial(jax.jit, static_argnames="to_bits")
+def _add_array(
+    two: jax.Array, to_bits: ToBits, array: jax.Array, low: jax.Array, high: jax.Array
+) -> jax.Array:
     """Adds the offsets of a flat array's numbers to the lanes, uint32 of shape ``(LANES,)``."""
     blocks, last = divmod(array.size, LANES)
     turns = blocks // UNROLLED
 
     def add(two: jax.Array, block: jax.Array | int, size: int = LANES) -> jax.Array:
-        new = offsets(lax.dynamic_slice(array, (block * LANES,), (size,)))
-        new = jnp.pad(new, (0, LANES - size))
-        first, second = halves(two)
-        second = jnp.maximum(second, jnp.minimum(first, new))
-        return (jnp.maximum(first, new) << 16) | second
+        numbers = lax.dynamic_slice(array, (block * LANES,), (size,))
+        return _add_block(two, to_bits, numbers, low, high)
 
     def add_blocks(turn: jax.Array, two: jax.Array) -> jax.Array:
         for i in range(UNROLLED):
@@ -122,3 +120,16 @@ def _add_array(two: jax.Array, offsets: ToBits, array: jax.Array) -> jax.Array:
     for block in range(turns * UNROLLED, blocks):
         two = add(two, block)
     return add(two, blocks, last) if last else two
+
+
+@partial(jax.jit, static_argnames="to_bits")
+def _add_block(
+    two: jax.Array, to_bits: ToBits, numbers: jax.Array, low: jax.Array, high: jax.Array
+) -> jax.Array:
+    """Adds the offsets of at most as many numbers as there are lanes."""
+    above = to_bits(numbers) - low
+    new = jnp.where(above < high - low, above + 1, 0).astype(jnp.uint32)
+    new = jnp.pad(new, (0, LANES - numbers.size))
+    first, second = halves(two)
+    second = jnp.maximum(second, jnp.minimum(first, new))
+    return (jnp.maximum(first, new) << 16) | second

@@ -127,22 +127,17 @@ def narrower(
 def _tightest(bounds: Bounds, k: TwoWordCount, pivots: Pivots, counts: TwoWordCount) -> Bounds:
     """The two among old bounds and pivots between which the k-th largest integer is."""
     values = pivots.all()
-    enough = jnp.sum(
-        at_least(counts, TwoWordCount(*(jnp.broadcast_to(x, PIVOTS) for x in k))), dtype=jnp.int32
-    )
-    below, above = jnp.maximum(enough - 1, 0), jnp.minimum(enough, PIVOTS - 1)
-    higher, lower = enough > 0, (enough < PIVOTS) & (values[above] < bounds.high)
+    enough = jnp.sum(at_least(counts, k), dtype=jnp.int32)
 
-    def choose(which: jax.Array, index: jax.Array, old: TwoWordCount) -> TwoWordCount:
-        words = zip(counts, old, strict=True)
-        return TwoWordCount(*(jnp.where(which, new[index], x) for new, x in words))
+    def two_of_nine(low: jax.Array, between: jax.Array, high: jax.Array) -> jax.Array:
+        between = jnp.where(values < bounds.high, between, high)
+        nine = jnp.concatenate([low[None], between, high[None]])
+        return lax.dynamic_slice(nine, (enough,), (2,))
 
-    return Bounds(
-        jnp.where(higher, values[below], bounds.low),
-        jnp.where(lower, values[above], bounds.high),
-        choose(higher, below, bounds.at_low),
-        choose(lower, above, bounds.at_high),
-    )
+    low, high = two_of_nine(bounds.low, values, bounds.high)
+    words = [two_of_nine(*each) for each in zip(bounds.at_low, counts, bounds.at_high, strict=True)]
+    at_low, at_high = (TwoWordCount(*(word[i] for word in words)) for i in range(2))
+    return Bounds(low, high, at_low, at_high)
 
 
 def number_between(bounds: Bounds) -> jax.Array:
