@@ -73,10 +73,15 @@ def scaled(x: jax.Array | np.ndarray) -> Scaled:
 
 def normalized(x: Scaled) -> Scaled:
     """The same value with a mantissa whose largest element is in [1, 2); an array of 0 stays 0."""
-    top = _top(x.mantissa)
-    mantissa = _times_power(x.mantissa, -top)
-    exponent = jnp.maximum(x.exponent + top, _ZERO_EXPONENT)
+    mantissa, exponent = _normalized(x.mantissa, x.exponent)
     return replace(x, mantissa=mantissa, exponent=exponent, growth=0)
+
+
+# Jitted, as is `_at_largest`, so that it's traced and differentiated once for a shape.
+@jax.jit
+def _normalized(mantissa: jax.Array, exponent: jax.Array) -> tuple[jax.Array, jax.Array]:
+    top = _top(mantissa)
+    return _times_power(mantissa, -top), jnp.maximum(exponent + top, _ZERO_EXPONENT)
 
 
 def unfolded(x: Scaled) -> Scaled:
@@ -94,23 +99,43 @@ def grown(x: Scaled, growth: int) -> Scaled:
 
 def aligned(*values: Scaled | jax.Array) -> list[Scaled]:
     """The same values, coefficients among them, at one common exponent, the largest."""
-    tops = [value.exponent if isinstance(value, Scaled) else _top(value) for value in values]
-    return at_exponent(functools.reduce(jnp.maximum, tops), *values)
-
-
-def at_exponent(exponent: jax.Array, *values: Scaled | jax.Array) -> list[Scaled]:
-    """The same values at a common exponent that's no lower than theirs."""
     growth = max(value.growth for value in values if isinstance(value, Scaled))
-
-    def shifted(value: Scaled) -> Scaled:
-        mantissa = _times_power(value.mantissa, value.exponent - exponent)
-        return replace(value, mantissa=mantissa, exponent=exponent, growth=growth)
-
+    parts = [(v.mantissa, v.exponent) if isinstance(v, Scaled) else (v, None) for v in values]
+    mantissas, exponent = _at_largest(parts)
     return [
-        shifted(value)
+        replace(value, mantissa=mantissa, exponent=exponent, growth=growth)
         if isinstance(value, Scaled)
+        else Scaled(mantissa, exponent)
+        for value, mantissa in zip(values, mantissas, strict=True)
+    ]
+
+
+@jax.jit
+def _at_largest(
+    parts: Sequence[tuple[jax.Array, jax.Array | None]],
+) -> tuple[list[jax.Array], jax.Array]:
+    tops = [_top(array) if exponent is None else exponent for array, exponent in parts]
+    largest = functools.reduce(jnp.maximum, tops)
+    return [_shifted(array, exponent, largest) for array, exponent in parts], largest
+
+
+def _shifted(array: jax.Array, exponent: jax.Array | None, wanted: jax.Array) -> jax.Array:
+    if exponent is None:
         # A coefficient that needs a larger power of two is 0, and its gradient would overflow.
-        else Scaled(_times_power(value, -exponent, most=_most_growth(value.dtype)), exponent)
+        return _times_power(array, -wanted, most=_most_growth(array.dtype))
+    return _times_power(array, exponent - wanted)
+
+
+def at_exponent(exponent: jax.Array, *values: Scaled) -> list[Scaled]:
+    """The same values at a common exponent that's no lower than theirs."""
+    growth = max(value.growth for value in values)
+    return [
+        replace(
+            value,
+            mantissa=_shifted(value.mantissa, value.exponent, exponent),
+            exponent=exponent,
+            growth=growth,
+        )
         for value in values
     ]
 
