@@ -1,4 +1,4 @@
-"""The exact k-th score of a network against ``np.partition``."""
+"""The exact k-th score of a network against ``np.partition``, and against a kernel for GPUs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +11,7 @@ import synflow_jax as sf
 from benchmarks.harness.figures import figures, ratio
 from benchmarks.harness.table import Reach, Row
 from benchmarks.harness.timing import alternate
+from benchmarks.kernels.histogram import kth_by_digits
 from benchmarks.networks.zoo import Network, make
 
 KEPT, REPEATS = 0.1, 10
@@ -43,6 +44,22 @@ def against_partition(
         Row(case, what, ms, "synflow_jax", reach),
         Row(case, f"{what}, over np.partition", over, share, reach_ratio),
     ]
+
+
+def against_histogram(case: str, runs: int, *, network: Network) -> list[Row]:
+    """Milliseconds for the k-th score, and those of a kernel that may replace the search on GPUs.
+
+    It's interpreted where there is no GPU.
+    """
+    scores = synflow_scores(network)
+    kernel = partial(kth_by_digits, interpret=jax.default_backend() != "gpu")
+    ours, theirs = our_search(scores), partial(jax.jit(kernel), scores, kept(scores))
+    if float(ours()) != float(theirs()):
+        raise AssertionError(f"the histograms found {float(theirs())}, not {float(ours())}")
+    sides = {"synflow_jax": in_a_row(ours), "four histograms": in_a_row(theirs)}
+    times = alternate(sides, runs, title=case)
+    ms = figures(times, "ms", factor=1e3 / REPEATS)
+    return [Row(case, f"Exact {kept(scores):,}th of all scores", ms, "four histograms", None)]
 
 
 def our_search(scores: list[jax.Array]) -> Callable[[], jax.Array]:

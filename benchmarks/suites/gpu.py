@@ -7,7 +7,7 @@ from benchmarks.harness.table import Part, Reach
 from benchmarks.measurements import sparse_training
 from benchmarks.measurements.compaction import against_masked
 from benchmarks.measurements.rounds import Pruning, alone
-from benchmarks.measurements.selection import against_partition
+from benchmarks.measurements.selection import against_histogram, against_partition
 from benchmarks.measurements.training import against_bare_optimizer
 from benchmarks.networks.zoo import RESNET20, RESNET50, SMALL, VGG16, VGG16_CIFAR10, VGG19
 
@@ -17,7 +17,10 @@ RESNET50_ROUNDS = Pruning("ResNet-50 / ImageNet", RESNET50, 100, reach=Reach(200
 FULL: Mapping[str, tuple[Part, ...]] = {
     "vgg16": (partial(alone, pruning=VGG16_ROUNDS),),
     "resnet50": (partial(alone, pruning=RESNET50_ROUNDS),),
-    "kth": (partial(against_partition, network=VGG19, reach=Reach(2)),),
+    "kth": (
+        partial(against_partition, network=VGG19, reach=Reach(2)),
+        partial(against_histogram, network=VGG19),
+    ),
     "compact": tuple(
         partial(against_masked, network=network, compressions=(10, 100, 1000), batch=128, steps=20)
         for network in (VGG16_CIFAR10, RESNET20)
@@ -44,7 +47,7 @@ TINY = SMALL._replace(side=8)
 
 QUICK: Mapping[str, tuple[Part, ...]] = {
     "rounds": (partial(alone, pruning=Pruning("Two convolutions", SMALL, 3)),),
-    "kth": (partial(against_partition, network=SMALL),),
+    "kth": (partial(against_partition, network=SMALL), partial(against_histogram, network=SMALL)),
     "compact": (
         partial(against_masked, network=TINY, compressions=(10,), batch=2, steps=2, rounds=3),
     ),

@@ -131,6 +131,7 @@ def test_cases_of_a_gpu_run_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> 
         ("rounds", "fraction of memory bandwidth"),
         ("kth", "synflow_jax"),
         ("kth", "of np.partition's time"),
+        ("kth", "four histograms"),
         ("compact", "times as fast"),
         ("compact", "times as fast"),
         ("compact", "s"),

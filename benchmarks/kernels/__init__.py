@@ -1,0 +1,1 @@
+"""Kernels that are measured against the library's before they may replace them."""
