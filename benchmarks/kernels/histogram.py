@@ -100,8 +100,8 @@ def _count(prefix: Any, x: Any, counts: Any, *, size: int, shift: int, turns: in
 
 
 def _ordered(x: jax.Array) -> jax.Array:
-    """The bits as uint32 in the order of the floats: of negative ones all flipped, else the sign."""
-    signed = lax.bitcast_convert_type(x + 0.0, jnp.int32)  # both zeros as one
+    """Bits in the order of the floats, uint32: of negative ones all are flipped, else the sign."""
+    signed = lax.bitcast_convert_type(jnp.where(x == 0, 0.0, x), jnp.int32)
     flips = (signed >> 31) | jnp.iinfo(jnp.int32).min
     return lax.bitcast_convert_type(signed ^ flips, jnp.uint32)
 
