@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Slices held at both ends. The sizes of arrays, twice as many and one, are as many as are compiled.
+# How many slices may be held at each end, with one between; so few are the sizes of arrays.
 _ENDS = (3, 7, 11, 15, 23, 31)
 
 

@@ -113,6 +113,30 @@ def test_same_scores_as_of_inputs_not_known_when_tracing(
             np.testing.assert_allclose(known, unknown, rtol=1e-12, atol=1e-12 * known.max())
 
 
+def test_same_scores_where_more_is_held_than_differs() -> None:
+    """Sizes of 7, 15, 23 and all, narrow and wide layers, odd and even strides, and a sum."""
+
+    def network(params: list[jax.Array], x: jax.Array) -> jax.Array:
+        for _ in range(5):
+            x = conv(x, params[0])
+        x = conv(x, params[1]) + x @ params[1].sum((0, 1))  # wide
+        x = conv(x, params[2], window_strides=(2, 3))
+        for _ in range(9):
+            x = conv(x, params[0])
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "SAME")
+
+    shapes = (3, 3, 3, 3), (3, 3, 3, 450), (3, 3, 450, 3)
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(1)
+        params = [jnp.asarray(rng.normal(size=shape)) for shape in shapes]
+        inputs = np.ones((1, 61, 64, 3))
+        mask = [jnp.array(True)] * 3
+        known = jax.jit(lambda: sf.synflow(network, inputs)(params, mask, None, None))()
+        unknown = jax.jit(lambda x: sf.synflow(network, x)(params, mask, None, None))(inputs)
+    for a, b in zip(known, unknown, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11)
+
+
 def test_windows_of_ones_are_multiplied_once() -> None:
     images, origins = held_once(np.ones((1, 32, 32, 3), np.float32))
     assert images.shape == (1, 1, 1, 1)
