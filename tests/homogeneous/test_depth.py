@@ -127,6 +127,10 @@ def test_as_exact_as_float32_can_be(name: str) -> None:
             np.testing.assert_allclose(ours64, b, rtol=0, atol=1e-6 * b.max())
 
 
+@pytest.mark.skipif(
+    jax.__version_info__ < (0, 10, 2),
+    reason="jaxlib 0.10.0 adds up the products of both programs in orders of their own",
+)
 def test_same_bits_as_plain_float32() -> None:
     keys = jax.random.split(jax.random.key(0), 8)
     params = [jax.random.normal(key, (40, 40)) for key in keys]

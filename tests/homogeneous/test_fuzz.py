@@ -211,7 +211,9 @@ def test_all_operations_are_drawn() -> None:
         names |= {step.partition(": (")[0] for step in drawn.steps}
         primitives |= _primitives(jax.make_jaxpr(drawn.apply)(drawn.params, drawn.inputs["ones"]))
     assert set(OPERATIONS) == names
-    assert set(RULES) - primitives <= NOT_DRAWN <= set(RULES)
+    # JAX 0.10.0 stacks by a concatenation.
+    stacked = _primitives(jax.make_jaxpr(lambda x: jnp.stack([x, x]))(1.0))
+    assert set(RULES) - primitives - ({"stack"} - stacked) <= NOT_DRAWN <= set(RULES)
 
 
 def _primitives(closed: Any) -> set[str]:
