@@ -129,7 +129,7 @@ def test_as_exact_as_float32_can_be(name: str) -> None:
 
 @pytest.mark.skipif(
     jax.__version_info__ < (0, 10, 2),
-    reason="jaxlib 0.10.0 adds up the products of both programs in orders of their own",
+    reason="jaxlib 0.10.0 adds up products of both programs in orders of their own (0.10.1: not tried)",
 )
 def test_same_bits_as_plain_float32() -> None:
     keys = jax.random.split(jax.random.key(0), 8)
@@ -185,7 +185,7 @@ def hundred_rounds(score_fn: Any, params: Any) -> list[np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_hundred_rounds_against_float64(name: str) -> None:
-    # Of smaller images plain differentiation takes a fifth of the time, and the depth is the same.
+    # Smaller images take a fifth of plain differentiation's products, and the depth is the same.
     apply_fn, params, inputs = CASES[name](**({"side": 96} if name == "resnet50" else {}))
     narrow = hundred_rounds(sf.synflow(apply_fn, inputs), params)
     if name == "resnet50":
