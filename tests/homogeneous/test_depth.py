@@ -129,7 +129,7 @@ def test_as_exact_as_float32_can_be(name: str) -> None:
 
 @pytest.mark.skipif(
     jax.__version_info__ < (0, 10, 2),
-    reason="jaxlib 0.10.0 adds up products of both programs in orders of their own (0.10.1: not tried)",
+    reason="jaxlib 0.10.0 adds up both programs in orders of their own (0.10.1 not tried)",
 )
 def test_same_bits_as_plain_float32() -> None:
     keys = jax.random.split(jax.random.key(0), 8)
