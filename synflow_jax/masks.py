@@ -1,5 +1,6 @@
 """Masks: boolean pytrees that broadcast against their params."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -122,4 +123,10 @@ def apply_mask(mask: Mask, params: Params) -> Params:
     {'kernel': Array([2., 0.], dtype=float32)}
     """
     check_mask(mask, params)
-    return jax.tree.map(lambda m, p: jnp.where(m, p, jnp.zeros_like(p)), mask, params)
+    return jax.tree.map(_zeroed, mask, params)
+
+
+# One program for each shape, leaf by leaf, since leaves may be on several devices.
+@partial(jax.jit, inline=True)
+def _zeroed(mask: Any, param: Any) -> jax.Array:
+    return jnp.where(mask, param, jnp.zeros_like(param))

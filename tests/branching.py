@@ -34,7 +34,7 @@ class Draw:
         self.rng = np.random.default_rng(0)
 
     def __call__(self, *shape: int) -> jax.Array:
-        return jnp.asarray(self.rng.normal(size=shape))
+        return jax.device_put(self.rng.normal(size=shape))
 
 
 def along(vector: jax.Array, x: jax.Array) -> jax.Array:

@@ -115,7 +115,7 @@ def transformer(n: Numbers) -> Any:
         x = x + jax.nn.gelu(norm(x) @ params["up"] + along_last(params["c"], 3)) @ params["down"]
         return x @ params["tokens"].T
 
-    return apply_fn, params, jnp.asarray(n.rng.integers(0, 7, (2, 4)))
+    return apply_fn, params, jax.device_put(n.rng.integers(0, 7, (2, 4)))
 
 
 NETWORKS: dict[str, Network] = {

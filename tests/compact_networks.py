@@ -24,7 +24,7 @@ class Numbers:
         self.rng = np.random.default_rng(seed)
 
     def __call__(self, *shape: int) -> jax.Array:
-        return jnp.asarray(self.rng.normal(size=shape))
+        return jax.device_put(self.rng.normal(size=shape))
 
 
 Network = Callable[[Numbers], tuple[Any, Any, Any]]
@@ -36,7 +36,7 @@ def masked(network: Network, seed: int) -> tuple[Case, sf.Compact]:
     apply_fn, params, inputs = network(Numbers(seed))
     draw = Draw(np.random.default_rng(seed))
     while True:
-        mask = jax.tree.map(lambda leaf: jnp.asarray(drawn_mask(draw, leaf.shape)), params)
+        mask = jax.tree.map(lambda leaf: jax.device_put(drawn_mask(draw, leaf.shape)), params)
         case = Case(apply_fn, params, mask, inputs)
         try:
             return case, sf.compact(*case)

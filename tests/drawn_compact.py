@@ -101,9 +101,9 @@ def network(seed: int) -> tuple[list[str], Case]:
             x = step.apply(own, x)
         return x
 
-    params = [[jnp.asarray(_param(draw, s)) for s in step.shapes] for step in steps]
-    mask = jax.tree.map(lambda leaf: jnp.asarray(drawn_mask(draw, leaf.shape)), params)
-    return names, Case(apply, params, mask, jnp.asarray(inputs))
+    params = [[jax.device_put(_param(draw, s)) for s in step.shapes] for step in steps]
+    mask = jax.tree.map(lambda leaf: jax.device_put(drawn_mask(draw, leaf.shape)), params)
+    return names, Case(apply, params, mask, jax.device_put(inputs))
 
 
 def _next(

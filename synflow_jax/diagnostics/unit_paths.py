@@ -44,7 +44,7 @@ def on_unit_paths(apply_fn: ApplyFn, shapes: Params, mask: Mask, inputs: Any) ->
     known = wiring.learned(program, facts, others, _without_constants)
     found = iter(program.outputs)
     flags = [known.facts[next(found)].varies if _is_float(leaf) else False for leaf in leaves]
-    return treedef.unflatten([jnp.asarray(each) for each in flags])
+    return treedef.unflatten([jax.device_put(each) for each in flags])
 
 
 def _without_constants(fact: wiring.Fact) -> wiring.Fact:

@@ -59,8 +59,8 @@ def load_sparse(path: str | os.PathLike[str], *, like: Params | None = None) -> 
         arrays, masks = unpack(leaves, tensors)
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, SPARSE) from error
-    params, mask = (jax.tree.map(lambda i, a=a: jnp.array(a[i]), places) for a in (arrays, masks))
-    return params, mask
+    params = jax.tree.map(lambda i: jnp.array(arrays[i]), places)
+    return params, jax.tree.map(lambda i: jax.device_put(masks[i]), places)
 
 
 def _check_precision(path: Path, leaves: Sequence[Leaf]) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from synflow_jax.checks import check_mask, check_scalars, check_values
@@ -95,7 +94,7 @@ def load_mask(path: str | os.PathLike[str], params: Params) -> Mask:
         masks = unpack_masks(leaves, tensors["masks"])
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, MASK) from error
-    return jax.tree.map(lambda i: jnp.array(masks[i]), places)
+    return jax.tree.map(lambda i: jax.device_put(masks[i]), places)
 
 
 def _differs(name: str, leaf: Leaf, param: Any) -> str | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -104,18 +104,22 @@ def relative(cost: Cost, layout: Layout, alive: jax.Array) -> jax.Array:
 
 
 def leaf_masks(
-    layout: Layout, shapes: Sequence[tuple[int, ...]], alive: jax.Array
-) -> list[jax.Array]:
-    """What is kept of each leaf: of its shape where it has units, scalar ``True`` elsewhere."""
-    flags = jnp.append(alive, True)
+    layout: Layout, shapes: Sequence[tuple[int, ...]], alive: jax.Array | np.ndarray
+) -> list[Any]:
+    """What is kept of each leaf: of its shape where it has units, scalar ``True`` elsewhere.
+
+    In NumPy if ``alive`` is: operations on devices would be compiled one by one.
+    """
+    xp = np if isinstance(alive, np.ndarray) else jnp
+    flags = xp.append(alive, True)
     found = []
     for positions, shape in zip(layout.leaves, shapes, strict=True):
-        mask = jnp.array(True)
+        mask = xp.array(True)
         for axis, position in enumerate(positions):
             if position is not None:
                 own = flags[layout.axes[position]].all(-1)
                 mask = mask & own.reshape([-1 if i == axis else 1 for i in range(len(shape))])
-        found.append(jnp.broadcast_to(mask, shape) if mask.ndim else mask)
+        found.append(xp.broadcast_to(mask, shape) if mask.ndim else mask)
     return found
 
 

@@ -153,7 +153,8 @@ def prune_units(
     each = _compiled(plan, params, jnp.asarray(goals), jnp.asarray(least), batch=batch, key=key)
     alive, finite, positive = jax.tree.map(np.asarray, each)
     _check(finite, positive, unit_classes)
-    masks = leaf_masks(layout, [leaf.shape for leaf in jax.tree.leaves(params)], alive[-1])
+    shapes = [leaf.shape for leaf in jax.tree.leaves(params)]
+    masks = list(map(jax.device_put, leaf_masks(layout, shapes, alive[-1])))
     return jax.tree.unflatten(jax.tree.structure(params), masks), _history(alive, layout, least)
 
 

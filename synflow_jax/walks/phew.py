@@ -122,7 +122,7 @@ class _Layers(NamedTuple):
         leaves, structure = jax.tree.flatten(self.mask)
         parts = iter(np.split(kept, self.starts[1:-1]))
         return structure.unflatten(
-            [jnp.asarray(next(parts).reshape(m.shape)) if m.ndim else m for m in leaves]
+            [jax.device_put(next(parts).reshape(m.shape)) if m.ndim else m for m in leaves]
         )
 
 

@@ -88,7 +88,7 @@ def _zeros(leaf: Any) -> jax.Array:
 
 def _start(rng: np.random.Generator, path: str, shape: tuple[int, ...]) -> jax.Array:
     if "kernel" in path:
-        return jnp.asarray(rng.normal(size=shape) * (2 / math.prod(shape[:-1])) ** 0.5)
+        return jax.device_put(rng.normal(size=shape) * (2 / math.prod(shape[:-1])) ** 0.5)
     return jnp.ones(shape) if "scale" in path or "var" in path else jnp.zeros(shape)
 
 

@@ -55,8 +55,8 @@ def network(through: Callable[[jax.Array], jax.Array]) -> Any:
 
     rng = np.random.default_rng(0)
     shapes = {"a": (5, 8), "s": (8,), "b": (8, 3)}
-    params = {name: jnp.asarray(rng.normal(size=shape)) for name, shape in shapes.items()}
-    return apply_fn, params, jnp.asarray(rng.normal(size=(6, 5)))
+    params = {name: jax.device_put(rng.normal(size=shape)) for name, shape in shapes.items()}
+    return apply_fn, params, jax.device_put(rng.normal(size=(6, 5)))
 
 
 def without_units(params: Any) -> Any:

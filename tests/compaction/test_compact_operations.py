@@ -30,7 +30,7 @@ def between(through: Callable[[jax.Array], jax.Array], dead: str = "rows") -> Ca
         before[:, [1, 4, 5]] = False
     else:
         after[[0, 2, 3]] = False
-    mask = {"a": jnp.asarray(before), "b": jnp.asarray(after)}
+    mask = {"a": jax.device_put(before), "b": jax.device_put(after)}
 
     def apply_fn(params: Any, x: Any) -> Any:
         return through(relu(x @ params["a"])) @ params["b"]
@@ -176,7 +176,7 @@ def test_constants_train_alike(name: str, bias: str) -> None:
     act, (spread, shape) = ACTIVATIONS[name], BIASES[bias]
     dead = np.ones((5, UNITS), bool)
     dead[:, [0, 1, 2, 3, 6]] = False
-    mask = {"a": jnp.asarray(dead), "b": jnp.ones((UNITS, 3), bool), "c": jnp.asarray(True)}
+    mask = {"a": jax.device_put(dead), "b": jnp.ones((UNITS, 3), bool), "c": jnp.asarray(True)}
     kept, x = {"a": n(5, UNITS), "b": n(UNITS, 3)}, n(2, 4, 5)
 
     def apply_fn(params: Any, x: Any) -> Any:

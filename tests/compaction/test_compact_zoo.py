@@ -101,8 +101,8 @@ def test_training_with_batch_statistics(plan: Any, size: int) -> None:
     mask = pruned(model, score_fn(model, "synflow"), 10, rounds=20)
     small = sf.compact(model.inference, model.variables, mask, model.inputs)
     rng = np.random.default_rng(0)
-    batches = jnp.asarray(rng.normal(size=(12, *model.inputs.shape)))
-    labels = jnp.asarray(rng.integers(0, 3, (12, len(model.inputs))))
+    batches = jax.device_put(rng.normal(size=(12, *model.inputs.shape)))
+    labels = jax.device_put(rng.integers(0, 3, (12, len(model.inputs))))
 
     def loss_fn(params: Any, statistics: Any, x: Any, labels: Any) -> Any:
         logits, statistics = model.training({"params": params, "statistics": statistics}, x)

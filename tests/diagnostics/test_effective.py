@@ -31,7 +31,7 @@ def test_against_searched_graphs(name: str, by: Any) -> None:
         graph = Graph(mask, positions=by == "flow")
         inputs = graph.new(*IMAGE)
         expected = graph.used(inputs, case.graph(graph, inputs))
-        masks = {key: jnp.asarray(flags) for key, flags in mask.items()}
+        masks = {key: jax.device_put(flags) for key, flags in mask.items()}
         masks |= dict.fromkeys(case.others, jnp.array(True))
         found = sf.effective(case.apply_fn, params, masks, jnp.ones((1, *IMAGE)), by=by)
         for key, flags in mask.items():
@@ -49,7 +49,7 @@ def test_golden_counts(index: int, by: Any) -> None:
     count = json.loads(GOLDEN.read_text())["counts"][index]
     rng = np.random.RandomState(count["seed"])
     layers = zip([(30, 20), (20, 16), (16, 5)], (0.03, 0.05, 0.1), strict=True)
-    mask = [jnp.asarray(rng.rand(*shape) < density) for shape, density in layers]
+    mask = [jax.device_put(rng.rand(*shape) < density) for shape, density in layers]
     assert [int(leaf.sum()) for leaf in mask] == count["direct"]
 
     def apply_fn(params: Any, x: jax.Array) -> jax.Array:

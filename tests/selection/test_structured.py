@@ -55,7 +55,7 @@ def leaves_and_most(draw: st.DrawFn) -> tuple[Kernels, int]:
 
 
 def kept(select: sf.Selection, leaves: Kernels, row: Any) -> list[jax.Array]:
-    return jax.jit(select.keep)([jnp.asarray(leaf) for leaf in leaves], jnp.asarray(row, jnp.int32))
+    return jax.jit(select.keep)(list(map(jax.device_put, leaves)), jnp.asarray(row, jnp.int32))
 
 
 @pytest.mark.usefixtures("wide")
@@ -82,7 +82,7 @@ def test_blocks_of_synflow_in_rounds(kernels: Kernels) -> None:
     densities = sf.exponential(8.0, 5)
     keep = lambda scores, density: best_blocks(scores, (3, 4), asked(kernels, density))  # noqa: E731
     masks = in_rounds(kernels, densities, keep)
-    params = [jnp.asarray(kernel) for kernel in kernels]
+    params = list(map(jax.device_put, kernels))
     mask, history = sf.prune(synflow(), params, 8.0, rounds=5, select=BLOCKS)
     same(mask, masks[-1])
     np.testing.assert_array_equal(history.kept, [sum(m.sum() for m in each) for each in masks])
@@ -97,7 +97,7 @@ def test_n_of_m_of_synflow_in_rounds(kernels: Kernels, n: int, m: int) -> None:
         return n_of_each_m(scores, max(n, int(np.ceil(round(density * m, 9)))), m, -2)
 
     masks = in_rounds(kernels, sf.exponential(m / n, 5), keep)
-    params = [jnp.asarray(kernel) for kernel in kernels]
+    params = list(map(jax.device_put, kernels))
     mask, history = sf.prune(synflow(), params, m / n, rounds=5, select=sf.n_m_top_k(n, m))
     same(mask, masks[-1])
     by_layer = [[m.sum() for m in each] for each in masks]

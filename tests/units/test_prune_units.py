@@ -27,8 +27,8 @@ def drawn(seed: int = 0) -> Any:
     rng = np.random.default_rng(seed)
     return [
         {
-            "kernel": jnp.asarray(rng.normal(size=pair)),
-            "bias": jnp.asarray(rng.normal(size=pair[1])),
+            "kernel": jax.device_put(rng.normal(size=pair)),
+            "bias": jax.device_put(rng.normal(size=pair[1])),
         }
         for pair in pairwise(SIZES)
     ]
@@ -147,7 +147,7 @@ def test_the_flow_into_a_unit_is_the_flow_out_of_it() -> None:
     rng = np.random.default_rng(0)
 
     def draw(*shape: int) -> jax.Array:
-        return jnp.asarray(rng.normal(size=shape))
+        return jax.device_put(rng.normal(size=shape))
 
     blocks = [{"up": draw(8, 12), "scale": draw(12), "down": draw(12, 8)} for _ in range(3)]
     params = {"stem": draw(5, 8), "blocks": blocks, "head": draw(8, 4)}

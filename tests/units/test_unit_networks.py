@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from compact_checks import assert_close
+from compact_checks import QUICK_TO_COMPILE, assert_close
 from drawn_compact import network
 from flax import nnx
 
@@ -58,10 +58,10 @@ def pruned(apply_fn: Any, params: Any, inputs: Any) -> Left:
     if all(alive):
         alive[np.argmax([own.size > 1 for own in units.classes])] = False
     leaves, treedef = jax.tree.flatten(params)
-    masks = leaf_masks(layout, [leaf.shape for leaf in leaves], jnp.asarray(alive))
+    masks = leaf_masks(layout, [leaf.shape for leaf in leaves], np.array(alive))
     costs = (layout.weights, layout.multiplications)
     left = (int(exact(cost, layout, np.array(alive))) for cost in costs)
-    return Left(units, jax.tree.unflatten(treedef, masks), *left)
+    return Left(units, treedef.unflatten(map(jax.device_put, masks)), *left)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS.keys() - WITHOUT_UNITS))
@@ -120,5 +120,10 @@ def test_random_networks(seed: int) -> None:
     assert small.report.total[1] <= weights
     if not any(each.averaged for each in units.classes):
         whole = sf.apply_mask(mask, params)
-        outputs = small.apply_fn(small.params, inputs)
-        assert_close(outputs, apply_fn(whole, inputs), 1e-12, "outputs")
+
+        def both(whole: Any, left: Any) -> Any:
+            return apply_fn(whole, inputs), small.apply_fn(left, inputs)
+
+        compiled = jax.jit(both, compiler_options=QUICK_TO_COMPILE)
+        expected, outputs = compiled(whole, small.params)
+        assert_close(outputs, expected, 1e-12, "outputs")
