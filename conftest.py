@@ -62,10 +62,13 @@ def pytest_unconfigure() -> None:
 def compiled(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compiles without most optimizations, and forgets what was compiled in the other way.
 
-    Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer.
+    Modules marked ``optimized`` compile with them, and so do slow tests, which run for longer, but
+    for those of modules marked ``unoptimized``.
     """
-    optimized = request.node.get_closest_marker("optimized")
-    quick = optimized is None and request.config.option.markexpr != "slow"
+    if request.config.option.markexpr == "slow":
+        quick = request.node.get_closest_marker("unoptimized") is not None
+    else:
+        quick = request.node.get_closest_marker("optimized") is None
     if jax.config.read("jax_disable_most_optimizations") != quick:
         free()
     jax.config.update("jax_disable_most_optimizations", quick)

@@ -4,6 +4,13 @@ import os
 
 
 def environment(devices: int) -> dict[str, str]:
-    """This process's, with so many CPU devices."""
+    """This process's, with so many CPU devices, compiling without most optimizations.
+
+    Nearly all that such processes do is compile.
+    """
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
-    return os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    return (
+        os.environ
+        | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+        | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "True"}
+    )

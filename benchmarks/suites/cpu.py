@@ -28,7 +28,6 @@ from benchmarks.networks.zoo import (
     RESNET50,
     RESNET110,
     SMALL,
-    VGG11,
     VGG16,
     VGG16_CIFAR10,
     VGG19,
@@ -118,8 +117,7 @@ FULL: Mapping[str, tuple[Part, ...]] = {
 
 QUICK: Mapping[str, tuple[Part, ...]] = {
     "masks": (
-        partial(synflow_agrees, network=VGG11, rounds=3),
-        partial(synflow_agrees, network=RESNET20, rounds=3),
+        partial(synflow_agrees, network=SMALL, rounds=3),
         partial(data_score_agrees, method=SNIP, network=SMALL, count=4),
         partial(data_score_agrees, method=GRASP, network=SMALL, count=4),
     ),

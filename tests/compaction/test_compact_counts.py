@@ -81,12 +81,13 @@ def _leads_on(stages: Any, streams: Any, inner: Any, own: Any, output: np.ndarra
 
 
 COMPRESSIONS = (10, 100, 1000)
+ROUNDS = 30
 
 
 def check_chain(model: Model, compressions: tuple[int, ...]) -> None:
     scores = score_fn(model, "synflow")
     for compression in compressions:
-        mask = pruned(model, scores, compression, rounds=100)
+        mask = pruned(model, scores, compression, rounds=ROUNDS)
         small = sf.compact(model.inference, model.variables, mask, model.inputs)
         params = mask["params"]
         kernels = [flat(conv["kernel"]) for conv in params["convs"].values()]
@@ -100,7 +101,7 @@ def check_chain(model: Model, compressions: tuple[int, ...]) -> None:
 def check_residual(model: Model, compressions: tuple[int, ...]) -> None:
     scores = score_fn(model, "synflow")
     for compression in compressions:
-        mask = pruned(model, scores, compression, rounds=100)
+        mask = pruned(model, scores, compression, rounds=ROUNDS)
         small = sf.compact(model.inference, model.variables, mask, model.inputs)
         blocks = [_block(block) for block in mask["params"]["blocks"].values()]
         stages = [blocks[0:3], blocks[3:6], blocks[6:9]]

@@ -24,7 +24,7 @@ NETWORKS = (
 )
 
 
-pytestmark = pytest.mark.usefixtures("others_promote", "wide")
+pytestmark = [pytest.mark.usefixtures("others_promote", "wide"), pytest.mark.unoptimized]
 
 
 @pytest.mark.parametrize(

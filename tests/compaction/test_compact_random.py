@@ -11,7 +11,7 @@ from drawn_compact import network
 
 import synflow_jax as sf
 
-pytestmark = pytest.mark.usefixtures("others_promote", "wide")
+pytestmark = [pytest.mark.usefixtures("others_promote", "wide"), pytest.mark.unoptimized]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ OPTIMIZERS = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("others_promote", "wide")
+pytestmark = [pytest.mark.usefixtures("others_promote", "wide"), pytest.mark.unoptimized]
 
 
 LossFn = Callable[..., tuple[jax.Array, Any]]

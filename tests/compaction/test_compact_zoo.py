@@ -24,7 +24,7 @@ from narrow_models import Model, narrow, narrow_plan, pruned, score_fn
 import synflow_jax as sf
 from synflow_jax.models import resnet
 
-pytestmark = pytest.mark.usefixtures("others_promote", "wide")
+pytestmark = [pytest.mark.usefixtures("others_promote", "wide"), pytest.mark.unoptimized]
 
 
 # Name, how many times narrower, image size, method, compression.

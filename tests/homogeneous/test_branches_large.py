@@ -11,7 +11,7 @@ from large_networks import NETWORKS
 
 import synflow_jax as sf
 
-pytestmark = pytest.mark.usefixtures("others_promote")
+pytestmark = [pytest.mark.usefixtures("others_promote"), pytest.mark.unoptimized]
 
 ZOO = {
     "vit/tiny-16": 5_717_416,

@@ -19,6 +19,8 @@ from linear_reference import (
     without_power,
 )
 
+pytestmark = pytest.mark.unoptimized
+
 SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(20, 200))]
 SHAPES = [(4,), (5, 3), (5, 6, 3), (3, 4, 3, 2)]
 MOST_ELEMENTS = 400

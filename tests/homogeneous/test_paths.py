@@ -7,6 +7,8 @@ from test_fuzz import network
 
 import synflow_jax as sf
 
+pytestmark = pytest.mark.unoptimized
+
 SEEDS = [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 200))]
 CHOOSING = ("max", "min", "larger", "smaller")
 

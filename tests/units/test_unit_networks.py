@@ -18,7 +18,7 @@ import synflow_jax as sf
 from experiments.networks.small import SmallVGG
 from synflow_jax.units.layout import exact, leaf_masks
 
-pytestmark = pytest.mark.usefixtures("others_promote", "wide")
+pytestmark = [pytest.mark.usefixtures("others_promote", "wide"), pytest.mark.unoptimized]
 
 NETWORKS = (
     compact_networks.NETWORKS
