@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PLAIN = Network("default/conv", 10, 8)
 NETWORKS = [
     PLAIN,
-    Network("lottery/vgg11-bn", 10, 16),
+    pytest.param(Network("lottery/vgg11-bn", 10, 16), marks=pytest.mark.slow),
     Network("lottery/resnet20", 10, 8),
     pytest.param(Network("tinyimagenet/vgg11", 10, 64), marks=pytest.mark.slow),
     pytest.param(Network("imagenet/resnet50", 10, 32), marks=pytest.mark.slow),
@@ -220,6 +220,7 @@ def test_a_carried_call_goes_on_from_its_last_result() -> None:
     assert [call(), call(), call()] == [6, 12, 24]
 
 
+@pytest.mark.slow
 def test_a_slower_checkout_is_told(tmp_path: Path) -> None:
     """This library and a copy of it that waits in every call of `prune`."""
     copy, file = tmp_path / "synflow_jax", tmp_path / "figures.json"

@@ -89,7 +89,7 @@ def test_blocks_in_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
 
 BATCH_NORM = [
     (narrow_plan("lottery/vgg11-bn", 16), 16),
-    (narrow_plan("lottery/resnet20", 2, (1, 1, 1)), 8),
+    pytest.param(narrow_plan("lottery/resnet20", 2, (1, 1, 1)), 8, marks=pytest.mark.slow),
     pytest.param(narrow_plan("lottery/resnet20", 2), 8, marks=pytest.mark.slow),
     pytest.param(narrow_plan("tinyimagenet/resnet50", 16, (2, 1, 1, 1)), 8, marks=pytest.mark.slow),
 ]

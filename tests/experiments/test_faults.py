@@ -75,7 +75,9 @@ def mounts() -> bool:
     return bool(shutil.which("unshare")) and not subprocess.run(command, check=False).returncode
 
 
-@pytest.mark.parametrize("limit", ["a file of 1000 bytes", "a disk of 400 kB"])
+@pytest.mark.parametrize(
+    "limit", ["a file of 1000 bytes", pytest.param("a disk of 400 kB", marks=pytest.mark.slow)]
+)
 def test_full_disk_leaves_what_was_written(tmp_path: Path, limit: str) -> None:
     """The second epoch's checkpoint can be gone on from, the metrics of the third are there."""
     folder, disk = tmp_path / "run", limit == "a disk of 400 kB"

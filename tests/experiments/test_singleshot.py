@@ -55,6 +55,7 @@ def test_rows_configuration_and_figure(results: Path, capsys: pytest.CaptureFixt
     assert "synflow" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_compact_trains_the_same_small(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([*SMALL, "--compact", "--results", str(results), "--run", "compact"])
     tables = []

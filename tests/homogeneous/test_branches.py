@@ -132,6 +132,7 @@ def test_attention_of_flax(kind: str) -> None:
     assert history.kept[-1] > 0
 
 
+@pytest.mark.slow
 def test_deep_networks_and_sweeps() -> None:
     """Beyond a float's range, in float32; and as a sweep prunes."""
     with jax.enable_x64(False):
