@@ -1,6 +1,5 @@
 """Masks: boolean pytrees that broadcast against their params."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -126,7 +125,14 @@ def apply_mask(mask: Mask, params: Params) -> Params:
     return jax.tree.map(_zeroed, mask, params)
 
 
-# One program for each shape, leaf by leaf, since leaves may be on several devices.
-@partial(jax.jit, inline=True)
 def _zeroed(mask: Any, param: Any) -> jax.Array:
+    # Outside of jit one program for each shape; leaf by leaf, since they may be on several devices.
+    traced = isinstance(mask, Tracer) or isinstance(param, Tracer)
+    return (_where if traced else _compiled_where)(mask, param)
+
+
+def _where(mask: Any, param: Any) -> jax.Array:
     return jnp.where(mask, param, jnp.zeros_like(param))
+
+
+_compiled_where = jax.jit(_where)
