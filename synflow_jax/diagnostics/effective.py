@@ -80,15 +80,9 @@ def effective(
     if by not in ("flow", "topology"):
         raise ValueError(f"by must be 'flow' or 'topology', got by={by!r}")
     shapes = jax.tree.map(_shape, params)
-    whole = jax.tree.map(lambda m, p: jnp.broadcast_to(m, p.shape), mask, shapes)
     find = on_flow_paths if by == "flow" else on_unit_paths
-    used = find(apply_fn, shapes, whole, jax.tree.map(_shape, inputs))
-    return jax.tree.map(
-        lambda m, all_of_it, flags: all_of_it & flags if jnp.ndim(m) else jnp.array(True),
-        mask,
-        whole,
-        used,
-    )
+    used = find(apply_fn, shapes, mask, jax.tree.map(_shape, inputs))
+    return jax.tree.map(lambda m, own: own if jnp.ndim(m) else jnp.array(True), mask, used)
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:

@@ -18,8 +18,11 @@ def on_flow_paths(apply_fn: ApplyFn, shapes: Params, mask: Mask, inputs: Any) ->
     Args:
         apply_fn: the network.
         shapes: of the params.
-        mask: a boolean leaf of full shape for each parameter.
+        mask: a boolean leaf for each parameter.
         inputs: their shapes.
+
+    Returns:
+        What of the mask is used, boolean leaves in the shapes of the params.
     """
     check_params(shapes)
     for leaf in jax.tree.leaves(inputs):
@@ -29,24 +32,43 @@ def on_flow_paths(apply_fn: ApplyFn, shapes: Params, mask: Mask, inputs: Any) ->
                 f"{leaf.dtype}{list(leaf.shape)}; pass those, or by='topology'"
             )
     leaves, treedef = jax.tree.flatten(inputs)
-    weights = jax.tree.map(lambda m, p: widened(m.astype(p.dtype)), mask, shapes)
+    avals, structure = jax.tree.flatten(shapes)
     # So that what adds up to 0 stays close to it, whatever the algorithm of a convolution.
     with jax.default_matmul_precision("highest"):
-        return _flags(apply_fn, weights, treedef, tuple(leaves), registered=registrations())
+        used = _flags(
+            apply_fn,
+            jax.tree.leaves(mask),
+            (structure, *avals),
+            (treedef, *leaves),
+            registered=registrations(),
+        )
+    return structure.unflatten(used)
 
 
 @partial(jax.jit, static_argnums=(0, 2, 3), static_argnames="registered")
-def _flags(apply_fn: ApplyFn, weights: Params, treedef: Any, inputs: Any, registered: int) -> Mask:
+def _flags(
+    apply_fn: ApplyFn,
+    mask: list[jax.Array],
+    shapes: tuple[Any, ...],
+    inputs: tuple[Any, ...],
+    registered: int,
+) -> list[jax.Array]:
+    """Shapes as their structure and leaves, which are known when compiling."""
     del registered
+    (structure, *avals), (treedef, *leaves) = shapes, inputs
+    whole = [jnp.broadcast_to(m, p.shape) for m, p in zip(mask, avals, strict=True)]
+    weights = [widened(m.astype(p.dtype)) for m, p in zip(whole, avals, strict=True)]
     # Numbers that are known when tracing, of which equal ones are computed once.
-    ones = treedef.unflatten([widened(np.ones(leaf.shape, leaf.dtype)) for leaf in inputs])
+    ones = treedef.unflatten([widened(np.ones(leaf.shape, leaf.dtype)) for leaf in leaves])
 
     def checked(params: Params, inputs: Any) -> Any:
         outputs = called("apply_fn", apply_fn, params, inputs)
         check_float_output("apply_fn", outputs)
         return outputs
 
-    def total(weights: Params) -> jax.Array:
+    def total(weights: list[jax.Array]) -> jax.Array:
+        weights = structure.unflatten(weights)
         return sum_of_all(linear_outputs(checked, weights, ones, biases=False, paths=True)).mantissa
 
-    return jax.tree.map(lambda gradient: gradient > 0, jax.grad(total)(weights))
+    gradients = jax.grad(total)(weights)
+    return [m & (gradient > 0) for m, gradient in zip(whole, gradients, strict=True)]

@@ -20,8 +20,11 @@ def on_unit_paths(apply_fn: ApplyFn, shapes: Params, mask: Mask, inputs: Any) ->
     Args:
         apply_fn: the network.
         shapes: of the params.
-        mask: a boolean leaf of full shape for each parameter.
+        mask: a boolean leaf for each parameter.
         inputs: their shapes.
+
+    Returns:
+        What of the mask is used, boolean leaves in the shapes of the params.
     """
     leaves, treedef = jax.tree.flatten(shapes)
     outputs = called("apply_fn", lambda *args: jax.eval_shape(apply_fn, *args), shapes, inputs)
@@ -39,12 +42,20 @@ def on_unit_paths(apply_fn: ApplyFn, shapes: Params, mask: Mask, inputs: Any) ->
 
     program = called("apply_fn", traced, leaves, inputs)
     others = program.inputs[len(leaves) :]
-    facts = [_kept(np.asarray(leaf)) for leaf in jax.tree.leaves(mask)]
+    masks = [
+        np.broadcast_to(np.asarray(m), leaf.shape)
+        for m, leaf in zip(jax.tree.leaves(mask), leaves, strict=True)
+    ]
+    facts = list(map(_kept, masks))
     facts += [wiring.unknown(len(program.shape(value))) for value in others]
     known = wiring.learned(program, facts, others, _without_constants)
     found = iter(program.outputs)
-    flags = [known.facts[next(found)].varies if _is_float(leaf) else False for leaf in leaves]
-    return treedef.unflatten([jax.device_put(each) for each in flags])
+    # On the host, where nothing is compiled.
+    used = [
+        m & (known.facts[next(found)].varies if _is_float(leaf) else False)
+        for m, leaf in zip(masks, leaves, strict=True)
+    ]
+    return treedef.unflatten(map(jax.device_put, used))
 
 
 def _without_constants(fact: wiring.Fact) -> wiring.Fact:
