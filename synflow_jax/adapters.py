@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
-
 from synflow_jax.checks import shown
+from synflow_jax.copies import own_copy
 from synflow_jax.types import ApplyFn, Params
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ def from_nnx(model: "nnx.Module", **call_options: Any) -> tuple[ApplyFn, Params]
         model, deterministic=True, use_running_average=True, raise_if_not_found=False
     )
     graph, *shared = nnx.split(inference, nnx.Param, ...)
-    params, state = jax.tree.map(jnp.copy, shared)
+    params, state = own_copy(shared)
 
     def apply_fn(params: Params, inputs: Any) -> Any:
         return nnx.merge(graph, params, state, copy=True)(inputs, **call_options)
@@ -104,7 +102,7 @@ def from_linen(
             "pass all that module.init returned"
         )
     others = {name: value for name, value in variables.items() if name != "params"}
-    state = jax.tree.map(jnp.copy, others)
+    state = own_copy(others)
     written = [name for name in state if name != "batch_stats"]
 
     def apply_fn(params: Params, inputs: Any) -> Any:

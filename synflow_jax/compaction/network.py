@@ -20,6 +20,7 @@ from synflow_jax.compaction.functions import smaller
 from synflow_jax.compaction.leaves import expanded, shrunk
 from synflow_jax.compaction.report import Report, report_of
 from synflow_jax.compaction.whole import Anew, Averages, Constants, Left, Whole, decide, fact_of
+from synflow_jax.copies import own_copy
 from synflow_jax.masks import apply_mask
 from synflow_jax.types import ApplyFn, Mask, Params
 
@@ -221,7 +222,7 @@ def compacted(
 
 def _masked(leaf: Any, mask: Any) -> jax.Array:
     """A copy with zeros where pruned."""
-    return apply_mask(mask, leaf) if jnp.ndim(mask) else jnp.array(leaf, copy=True)
+    return apply_mask(mask, leaf) if jnp.ndim(mask) else own_copy(leaf)
 
 
 def _traced(apply_fn: ApplyFn, whole: Whole) -> Callable[[Any, Any], wiring.Program]:

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from synflow_jax.checks import check_mask, check_names, check_scalars, check_values, named_leaves
 from synflow_jax.diagnostics.effective import By
@@ -197,7 +198,10 @@ def layer_table(
 def kept_weights(leaf: Any, shape: tuple[int, ...]) -> int:
     """How many weights of a parameter a leaf of a mask keeps."""
     copies = math.prod(shape) // max(1, jnp.size(leaf))
-    return int(jnp.sum(leaf, dtype=jnp.int32)) * copies
+    # On the host nothing is compiled; of several processes none has all of the leaf.
+    here = getattr(leaf, "is_fully_addressable", True)
+    kept = np.count_nonzero(np.asarray(leaf)) if here else jnp.sum(leaf, dtype=jnp.int32)
+    return int(kept) * copies
 
 
 def density(mask: Mask, params: Params) -> float:

@@ -16,6 +16,7 @@ from synflow_jax.checks import (
     check_score_fn,
     check_selection,
 )
+from synflow_jax.copies import own_copy
 from synflow_jax.masks import apply_mask, full_mask, is_kernel
 from synflow_jax.rounds import counts_from_all, prune_rounds
 from synflow_jax.schedules import cubic
@@ -24,7 +25,6 @@ from synflow_jax.sparse_training.masked import (
     check_update,
     checked_inner,
     masked_step,
-    own_copy,
     zero_where_pruned,
 )
 from synflow_jax.sparse_training.states import ChangingState

@@ -51,8 +51,3 @@ def _update_or_zero(mask: jax.Array, update: jax.Array, param: jax.Array) -> jax
     # In the wider of the two types, in which the parameter minus itself is 0.
     dtype = jnp.promote_types(update.dtype, param.dtype)
     return jnp.where(mask, update.astype(dtype), -param.astype(dtype))
-
-
-def own_copy(tree: Any) -> Any:
-    """A copy, so that donating the state leaves the caller's arrays alone."""
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), tree)

@@ -20,6 +20,7 @@ from synflow_jax.checks import (
     check_values,
     shown,
 )
+from synflow_jax.copies import own_copy
 from synflow_jax.masks import apply_mask, is_kernel
 from synflow_jax.rounds import start_mask
 from synflow_jax.scores import random
@@ -29,7 +30,6 @@ from synflow_jax.sparse_training.masked import (
     check_update,
     checked_inner,
     masked_step,
-    own_copy,
     zero_where_pruned,
 )
 from synflow_jax.sparse_training.momenta import without_momenta

@@ -5,12 +5,12 @@ from typing import Any
 import optax
 
 from synflow_jax.checks import check_mask
+from synflow_jax.copies import own_copy
 from synflow_jax.masks import apply_mask
 from synflow_jax.sparse_training.masked import (
     check_update,
     checked_inner,
     masked_step,
-    own_copy,
     zero_where_pruned,
 )
 from synflow_jax.sparse_training.states import SparseState
