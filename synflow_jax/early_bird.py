@@ -53,11 +53,16 @@ def mask_distance(mask: Mask, other: Mask) -> float:
                 "the other; pass masks of the same params"
             )
         if jnp.ndim(leaf):
-            different += int(count(jnp.asarray(leaf) != jnp.asarray(own)))
+            different += int(_differing(leaf, own))
             size += leaf.size
     if not size:
         raise ValueError("nothing is prunable in the masks: all of their leaves are scalar")
     return different / size
+
+
+@jax.jit
+def _differing(mask: jax.Array, other: jax.Array) -> jax.Array:
+    return count(mask != other)
 
 
 def early_bird(masks: Sequence[Mask], *, threshold: float = 0.1, window: int = 5) -> bool:
