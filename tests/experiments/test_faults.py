@@ -152,10 +152,8 @@ def newest(results: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("victim", "words"), [(0, "another task died"), (1, "start all of them")])
-def test_killed_process_ends_the_other_and_both_go_on(
-    tmp_path: Path, victim: int, words: str
-) -> None:
+@pytest.mark.parametrize("victim", [0, 1])
+def test_killed_process_ends_the_other_and_both_go_on(tmp_path: Path, victim: int) -> None:
     """Killed in two processes, gone on with in two, killed again, and finished in one."""
     epochs, results, alone = 10, tmp_path / "two", tmp_path / "one"
     results.mkdir()
@@ -163,7 +161,9 @@ def test_killed_process_ends_the_other_and_both_go_on(
     with two_running(results, epochs, until=2) as processes:
         processes[victim].kill()
         assert processes[1 - victim].wait(60) != 0
-    assert words in (results / f"{1 - victim}.err").read_text()
+    # Without the first process JAX itself may end the other before it says what to do.
+    told = (results / f"{1 - victim}.err").read_text()
+    assert "start all of them" in told or (victim == 0 and "another task died" in told)
     done = newest(results)
     assert 2 <= done < epochs
     with two_running(results, epochs, until=done + 1):
