@@ -19,6 +19,7 @@ FLOORS = [
         "homogeneous",
         "wiring",
         "tables",
+        "copies",
     },
     {
         "scores",
