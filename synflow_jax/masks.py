@@ -122,17 +122,13 @@ def apply_mask(mask: Mask, params: Params) -> Params:
     {'kernel': Array([2., 0.], dtype=float32)}
     """
     check_mask(mask, params)
-    return jax.tree.map(_zeroed, mask, params)
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((mask, params)))
+    return jax.tree.map(_zeroed if traced else _compiled, mask, params)
 
 
 def _zeroed(mask: Any, param: Any) -> jax.Array:
-    # Outside of jit one program for each shape; leaf by leaf, since they may be on several devices.
-    traced = isinstance(mask, Tracer) or isinstance(param, Tracer)
-    return (_where if traced else _compiled_where)(mask, param)
-
-
-def _where(mask: Any, param: Any) -> jax.Array:
     return jnp.where(mask, param, jnp.zeros_like(param))
 
 
-_compiled_where = jax.jit(_where)
+# Of one leaf, since leaves may be on several devices.
+_compiled = jax.jit(_zeroed)

@@ -24,7 +24,6 @@ class Network(NamedTuple):
 
 
 SMALL = Network("default/conv", 10, 32)
-VGG11 = Network("lottery/vgg11-bn", 10, 32)
 VGG16 = Network("lottery/vgg16-bn", 100, 32)
 VGG16_CIFAR10 = VGG16._replace(classes=10)
 VGG19 = Network("imagenet/vgg19", 1000, 224)

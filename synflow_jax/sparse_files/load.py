@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from synflow_jax.sparse_files.files import damaged, read
 from synflow_jax.sparse_files.layout import SPARSE, Leaf, unpack
@@ -59,8 +58,10 @@ def load_sparse(path: str | os.PathLike[str], *, like: Params | None = None) -> 
         arrays, masks = unpack(leaves, tensors)
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, SPARSE) from error
-    params = jax.tree.map(lambda i: jnp.array(arrays[i]), places)
-    return params, jax.tree.map(lambda i: jax.device_put(masks[i]), places)
+    params, mask = (
+        jax.tree.map(lambda i, a=a: jax.device_put(a[i]), places) for a in (arrays, masks)
+    )
+    return params, mask
 
 
 def _check_precision(path: Path, leaves: Sequence[Leaf]) -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from compact_checks import QUICK_TO_COMPILE, assert_close, removed_zeroed
+from compact_checks import assert_close, removed_zeroed
 from compact_networks import Numbers, masked
 from jax import lax
 from test_compact_networks import NETWORKS
@@ -50,7 +50,7 @@ def trained(loss_fn: LossFn, start: Any, mask: Any, batches: Any) -> Any:
 
         return {name: all_steps(make()) for name, make in OPTIMIZERS.items()}
 
-    return jax.jit(run, compiler_options=QUICK_TO_COMPILE)(start, mask)
+    return jax.jit(run)(start, mask)
 
 
 def check_training(small: sf.Compact, case: Any, loss_fn: LossFn, batches: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import optax
 import pytest
 from compact_checks import (
-    QUICK_TO_COMPILE,
     Case,
     assert_close,
     check_nothing_more_goes,
@@ -132,7 +131,7 @@ def test_training_with_batch_statistics(plan: Any, size: int) -> None:
             first = run(variables, sf.keep_params_sparse(optimizers[0], mask["params"]))
             return first, run(first[1], sf.keep_params_sparse(optimizers[1], mask["params"]))
 
-        return jax.jit(both, compiler_options=QUICK_TO_COMPILE)(variables)
+        return jax.jit(both)(variables)
 
     def flat_loss(variables: Any, x: Any, labels: Any) -> Any:
         return loss_fn(variables["params"], variables["statistics"], x, labels)

@@ -66,6 +66,7 @@ CASES = {
 }
 # Smaller images and layers take a fraction of plain differentiation's time, and are as deep.
 SMALLER = {
+    "resnet56": functools.partial(model_case, "lottery/resnet56", (16, 16, 3)),
     "resnet110": functools.partial(model_case, "lottery/resnet110", (16, 16, 3)),
     "resnet50": functools.partial(resnet50_case, side=64),
     "mlp60": functools.partial(mlp_case, width=256),
@@ -194,7 +195,7 @@ def test_hundred_rounds_against_float64(name: str) -> None:
     apply_fn, params, inputs = SMALLER[name]()
     narrow = hundred_rounds(sf.synflow(apply_fn, inputs), params)
     if name == "resnet50":
-        apply_fn, *_ = resnet50_case(side=64, by_products=True)
+        apply_fn, *_ = resnet50_case(side=inputs.shape[1], by_products=True)
     with jax.enable_x64(True):
         scaled = hundred_rounds(sf.synflow(apply_fn, inputs, dtype=jnp.float64), params)
         expected = hundred_rounds(plain(apply_fn, inputs), wide(params))

@@ -24,10 +24,6 @@ pytestmark = pytest.mark.unoptimized
 SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(20, 200))]
 SHAPES = [(4,), (5, 3), (5, 6, 3), (3, 4, 3, 2)]
 MOST_ELEMENTS = 400
-QUICK_TO_COMPILE = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-}
 
 
 class Network(NamedTuple):
@@ -151,7 +147,7 @@ def check(drawn: Network, seed: int, *, factors: Sequence[float] = (1.0,)) -> No
         }
         return expected, [scored(params, *each) for each in inputs.items()]
 
-    compiled = jax.jit(every, compiler_options=QUICK_TO_COMPILE)
+    compiled = jax.jit(every)
     for factor in factors:
         with jax.enable_x64(True):
             expected, ours = compiled(jax.tree.map(partial(operator.mul, factor), drawn.params))
